@@ -1,0 +1,167 @@
+# metaStore. `make help` lists the targets; `make run` and `make test` need nothing else first.
+#
+# Every folder of src/ is a static library; every folder of tests/ with *_test.cc is one test
+# binary. Objects live in build/<configuration>/, so the configurations never mix.
+
+CONFIG ?= release
+BUILD := build/$(CONFIG)
+JOBS := $(shell nproc)
+ifeq ($(filter -j%,$(MAKEFLAGS))$(MAKELEVEL),0)
+MAKEFLAGS += -j$(JOBS)
+endif
+
+CXX := g++
+CXXFLAGS_release := -O2 -g1
+CXXFLAGS_asan := -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CXXFLAGS_tsan := -O1 -g1 -fsanitize=thread
+# libFuzzer is clang's.
+CXXFLAGS_fuzz := -O1 -g1 -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all -fno-omit-frame-pointer
+ifeq ($(CONFIG),fuzz)
+CXX := clang++-14
+endif
+CCACHE := $(shell command -v ccache 2>/dev/null)
+
+CPPFLAGS := -Isrc -I. -I$(BUILD) -DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL
+CXXFLAGS := -std=c++20 -Wall -Wextra -Werror -pthread $(CXXFLAGS_$(CONFIG))
+LDFLAGS := -pthread $(filter -fsanitize=address% -fsanitize=thread,$(CXXFLAGS_$(CONFIG)))
+LDLIBS := -lrocksdb -levent -levent_pthreads -lspdlog -lfmt -lprotobuf -lxxhash -lcrypto
+LDLIBS_release := -ljemalloc
+
+# Upper layers first: the linker reads left to right. This order is design, not taste:
+# tests/base/layers_test.cc checks that includes point only to the right.
+LAYERS := net server replica commands types engine raft resp base
+LIBS := $(LAYERS:%=$(BUILD)/lib%.a)
+
+PROTO := $(wildcard src/*/*.proto)
+PROTO_OBJS := $(PROTO:src/%.proto=$(BUILD)/%.pb.o)
+SRCS := $(foreach l,$(LAYERS),$(wildcard src/$(l)/*.cc))
+OBJS := $(SRCS:src/%.cc=$(BUILD)/%.o)
+TEST_DIRS := $(sort $(patsubst tests/%/,%,$(dir $(wildcard tests/*/*_test.cc))))
+UNIT_TESTS := $(filter-out cluster,$(TEST_DIRS))
+FUZZERS := $(patsubst tests/fuzz/%_fuzzer.cc,%,$(wildcard tests/fuzz/*_fuzzer.cc))
+
+.DEFAULT_GOAL := all
+.PHONY: all run test deps cluster stop-cluster bench asan tsan fuzz format lint install clean help unit
+
+all: metaStore
+ifeq ($(CONFIG),release)
+metaStore: $(BUILD)/metaStore
+	@cp -f $< $@.new && mv -f $@.new $@
+else
+metaStore: $(BUILD)/metaStore
+endif
+
+$(BUILD)/metaStore: $(BUILD)/main/main.o $(LIBS)
+	@echo "LINK $@"
+	@$(CXX) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(LDLIBS_$(CONFIG))
+
+define library
+$(BUILD)/lib$(1).a: $(patsubst src/%.cc,$(BUILD)/%.o,$(wildcard src/$(1)/*.cc)) $(filter $(BUILD)/$(1)/%,$(PROTO_OBJS))
+	@rm -f $$@ && ar rcs $$@ $$^
+endef
+$(foreach l,$(LAYERS),$(eval $(call library,$(l))))
+
+$(BUILD)/%.o: src/%.cc
+	@mkdir -p $(@D)
+	@echo "CXX $(CONFIG) $<"
+	@$(CCACHE) $(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/%.pb.cc $(BUILD)/%.pb.h: src/%.proto
+	@mkdir -p $(@D)
+	protoc -Isrc --cpp_out=$(BUILD) $<
+# Generated code is not ours to lint.
+$(BUILD)/%.pb.o: $(BUILD)/%.pb.cc
+	@$(CCACHE) $(CXX) $(CPPFLAGS) $(CXXFLAGS) -w -MMD -MP -c -o $@ $<
+.PRECIOUS: $(BUILD)/%.pb.cc $(BUILD)/%.pb.h
+# Headers that are generated must exist before the layers that include them compile.
+$(patsubst src/%.cc,$(BUILD)/%.o,$(wildcard src/replica/*.cc src/net/*.cc src/server/*.cc src/main/*.cc)): | $(PROTO:src/%.proto=$(BUILD)/%.pb.h)
+
+# A test folder links its own layer and the ones below it.
+below = $(if $(filter $(1),$(firstword $(2))),$(2),$(if $(2),$(call below,$(1),$(wordlist 2,99,$(2))),$(LAYERS)))
+define test_binary
+$(BUILD)/tests/$(1)_test: $(patsubst %.cc,$(BUILD)/%.o,$(wildcard tests/$(1)/*.cc tests/support/*.cc)) $(patsubst %,$(BUILD)/lib%.a,$(call below,$(1),$(LAYERS)))
+	@echo "LINK $@"
+	@$(CXX) $(LDFLAGS) -o $$@ $$^ -lgmock -lgtest -lgtest_main -lhiredis $(LDLIBS)
+$(patsubst %.cc,$(BUILD)/%.o,$(wildcard tests/$(1)/*.cc tests/support/*.cc)): | $(PROTO:src/%.proto=$(BUILD)/%.pb.h)
+endef
+$(foreach d,$(TEST_DIRS),$(eval $(call test_binary,$(d))))
+
+$(BUILD)/tests/%.o: tests/%.cc
+	@mkdir -p $(@D)
+	@echo "CXX $(CONFIG) $<"
+	@$(CCACHE) $(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# --- dependencies --------------------------------------------------------------------------------
+BUILD_PACKAGES := g++ make pkg-config librocksdb-dev libevent-dev libspdlog-dev libfmt-dev \
+	libprotobuf-dev protobuf-compiler libcli11-dev libjemalloc-dev libxxhash-dev libssl-dev
+TEST_PACKAGES := libgtest-dev libgmock-dev libhiredis-dev redis-tools redis-server python3 \
+	python3-redis curl strace procps
+LINT_PACKAGES := clang-14 clang-format-14 libclang-rt-14-dev
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+# Installs what is missing of the packages given, and asks no network when nothing is.
+define install_packages
+	@missing=$$(dpkg-query -W -f='$${Package} $${db:Status-Status}\n' $(1) 2>&1 \
+	  | grep -v ' installed$$' | sed -n 's/^dpkg-query: no packages found matching //p; s/ .*//p' | sort -u); \
+	if [ -n "$$missing" ]; then \
+	  echo "installing: $$missing"; \
+	  $(SUDO) apt-get update -q && \
+	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; \
+	fi
+endef
+.PHONY: test-deps lint-deps
+deps:
+	$(call install_packages,$(BUILD_PACKAGES))
+test-deps:
+	$(call install_packages,$(BUILD_PACKAGES) $(TEST_PACKAGES))
+lint-deps:
+	$(call install_packages,$(BUILD_PACKAGES) $(TEST_PACKAGES) $(LINT_PACKAGES))
+# What needs a set-up first calls make again, so that the compiler is there when rules are read.
+AGAIN := $(MAKE) --no-print-directory
+
+# --- running -------------------------------------------------------------------------------------
+run: deps
+	@$(AGAIN) all
+	exec ./metaStore $(ARGS)
+
+PEERS := http://127.0.0.1:12379,http://127.0.0.1:22379,http://127.0.0.1:32379
+cluster: deps
+	@$(AGAIN) all
+	@mkdir -p data
+	@for id in 1 2 3; do \
+	  if [ -f data/$$id.pid ] && kill -0 $$(cat data/$$id.pid) 2>/dev/null; then \
+	    echo "node $$id runs already"; continue; fi; \
+	  nohup ./metaStore --id $$id --cluster $(PEERS) --port $${id}2380 --log-file data/$$id.log \
+	    >data/$$id.out 2>&1 & echo $$! > data/$$id.pid; \
+	  echo "node $$id: redis 127.0.0.1:$$((6378 + id)), http 127.0.0.1:$${id}2380, log data/$$id.log"; \
+	done
+stop-cluster:
+	@for id in 1 2 3; do \
+	  if [ -f data/$$id.pid ]; then kill $$(cat data/$$id.pid) 2>/dev/null; rm -f data/$$id.pid; fi; done
+
+# --- tests ---------------------------------------------------------------------------------------
+.PHONY: unit-binaries run-unit cluster-test compat-test replay-corpus
+unit-binaries: $(UNIT_TESTS:%=$(BUILD)/tests/%_test)
+run-unit: unit-binaries
+	@set -e; for t in $(UNIT_TESTS); do echo "== $$t ($(CONFIG))"; \
+	  $(BUILD)/tests/$${t}_test --gtest_brief=1; done
+unit: test-deps
+	@$(AGAIN) run-unit
+
+test: test-deps
+	@$(AGAIN) all
+	@$(AGAIN) run-unit
+	@$(AGAIN) cluster-test
+	@$(AGAIN) compat-test
+	@$(AGAIN) CONFIG=asan run-unit
+	@$(AGAIN) CONFIG=asan replay-corpus
+
+# Real processes: METASTORE names the binary under test.
+cluster-test: $(BUILD)/metaStore $(BUILD)/tests/cluster_test
+	METASTORE=$(BUILD)/metaStore $(BUILD)/tests/cluster_test --gtest_brief=1
+
+asan tsan: test-deps
+	@$(AGAIN) CONFIG=$@ run-unit
+	@$(AGAIN) CONFIG=$@ cluster-test

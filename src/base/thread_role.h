@@ -1,0 +1,36 @@
+// Thread roles (io, raft, log, apply) as capabilities that clang checks (-Wthread-safety):
+// a member marked GUARDED_BY(role) can be touched only where the role is known to be held.
+#pragma once
+
+#include <atomic>
+#include <thread>
+
+#include "base/check.h"
+
+#if defined(__clang__)
+#define METASTORE_TSA(x) __attribute__((x))
+#else
+#define METASTORE_TSA(x)
+#endif
+#define CAPABILITY(name) METASTORE_TSA(capability(name))
+#define GUARDED_BY(x) METASTORE_TSA(guarded_by(x))
+#define REQUIRES(...) METASTORE_TSA(requires_capability(__VA_ARGS__))
+#define ACQUIRE(...) METASTORE_TSA(acquire_capability(__VA_ARGS__))
+#define RELEASE(...) METASTORE_TSA(release_capability(__VA_ARGS__))
+#define ASSERT_CAPABILITY(x) METASTORE_TSA(assert_capability(x))
+
+namespace metastore {
+
+// Bound to the first thread that calls Bind or Assert. Callbacks begin with role.Assert().
+class CAPABILITY("role") ThreadRole {
+ public:
+  void Bind() ASSERT_CAPABILITY(this) { owner_.store(std::this_thread::get_id()); }
+  void Assert() const ASSERT_CAPABILITY(this) {
+    CHECK(owner_.load(std::memory_order_relaxed) == std::this_thread::get_id());
+  }
+
+ private:
+  std::atomic<std::thread::id> owner_;
+};
+
+}  // namespace metastore

@@ -1,0 +1,115 @@
+// CommandSpec: everything that is known of a command, in one constexpr table at the foot of its
+// group's file. COMMAND, ACL categories, routing, arity and key extraction all read it.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "commands/context.h"
+
+namespace metastore::commands {
+
+// COMMAND INFO's flags, by Redis's names.
+enum Flag : uint32_t {
+  kWrite = 1 << 0,
+  kReadonly = 1 << 1,
+  kDenyOom = 1 << 2,     // may grow the data: refused when the disk is nearly full
+  kAdmin = 1 << 3,
+  kPubsub = 1 << 4,
+  kNoscript = 1 << 5,
+  kBlocking = 1 << 6,
+  kLoading = 1 << 7,
+  kStale = 1 << 8,
+  kSkipMonitor = 1 << 9,
+  kSkipSlowlog = 1 << 10,
+  kAsking = 1 << 11,
+  kFast = 1 << 12,
+  kNoAuth = 1 << 13,
+  kMayReplicate = 1 << 14,
+  kSentinel = 1 << 15,
+  kOnlySentinel = 1 << 16,
+  kNoMandatoryKeys = 1 << 17,
+  kProtected = 1 << 18,
+  kModule = 1 << 19,
+  kNoAsyncLoading = 1 << 20,
+  kNoMulti = 1 << 21,
+  kMovableKeys = 1 << 22,
+  kAllowBusy = 1 << 23,
+};
+
+// ACL categories beyond those that follow from the flags (as in Redis, write, read, slow/fast,
+// admin+dangerous, pubsub, blocking are implied).
+enum Category : uint32_t {
+  kAclKeyspace = 1 << 0,
+  kAclRead = 1 << 1,
+  kAclWrite = 1 << 2,
+  kAclSet = 1 << 3,
+  kAclSortedSet = 1 << 4,
+  kAclList = 1 << 5,
+  kAclHash = 1 << 6,
+  kAclString = 1 << 7,
+  kAclBitmap = 1 << 8,
+  kAclHyperloglog = 1 << 9,
+  kAclGeo = 1 << 10,
+  kAclStream = 1 << 11,
+  kAclPubsub = 1 << 12,
+  kAclAdmin = 1 << 13,
+  kAclFast = 1 << 14,
+  kAclSlow = 1 << 15,
+  kAclBlocking = 1 << 16,
+  kAclDangerous = 1 << 17,
+  kAclConnection = 1 << 18,
+  kAclTransaction = 1 << 19,
+  kAclScripting = 1 << 20,
+};
+
+// COMMAND INFO's first key, last key (negative: from the end) and step; all 0: no keys.
+struct KeyRange {
+  int first = 0;
+  int last = 0;
+  int step = 0;
+};
+
+// Access of a key specification, as COMMAND INFO reports it.
+enum class KeyAccess : uint8_t { kNone, kRO, kRW, kOW, kRM };
+enum KeyEffect : uint8_t { kKeyAccess = 1, kKeyUpdate = 2, kKeyInsert = 4, kKeyDelete = 8,
+                           kKeyVariableFlags = 16 };
+struct KeySpec {
+  KeyRange range;
+  KeyAccess access = KeyAccess::kNone;
+  uint8_t effects = 0;
+};
+
+struct Handler {
+  ReadHandler read = nullptr;
+  WriteHandler write = nullptr;
+  LocalHandler local = nullptr;
+  constexpr Handler() = default;
+  constexpr Handler(ReadHandler h) : read(h) {}    // NOLINT: conversion is the point
+  constexpr Handler(WriteHandler h) : write(h) {}  // NOLINT
+  constexpr Handler(LocalHandler h) : local(h) {}  // NOLINT
+};
+
+struct CommandSpec {
+  std::string_view name;  // lower case; a subcommand's own name without its container's
+  int arity = 0;          // Redis's: counts the name; negative is "at least"
+  uint32_t flags = 0;
+  uint32_t categories = 0;
+  KeyRange keys;
+  Handler handler;        // none for a pure container
+  std::string_view group;       // "string", "generic", "connection", "server"
+  std::string_view since;       // Redis version
+  std::string_view complexity;
+  std::string_view summary;
+  std::span<const CommandSpec> subcommands;
+  // Two specs when source and target differ (COPY, RENAME); empty: derived from keys and flags.
+  KeySpec key_specs[2];
+};
+
+// One table per group, at the foot of the group's file.
+std::span<const CommandSpec> StringCommands();
+std::span<const CommandSpec> GenericCommands();
+
+}  // namespace metastore::commands

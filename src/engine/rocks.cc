@@ -1,0 +1,44 @@
+#include "engine/rocks.h"
+
+#include <sys/resource.h>
+
+namespace metastore::engine {
+
+Status FromRocks(const rocksdb::Status& status, const std::string& what) {
+  if (status.ok()) return Status::Ok();
+  std::string message = what + ": " + status.ToString();
+  if (status.IsNoSpace()) return {Code::kNoSpace, message};
+  if (status.IsCorruption()) return Status::Corruption(message);
+  if (status.IsInvalidArgument()) return Status::InvalidArgument(message);
+  return Status::IoError(message);
+}
+
+int MaxOpenFiles() {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 256;
+  if (limit.rlim_cur >= 16384) return -1;
+  // The rest is for sockets.
+  return static_cast<int>(limit.rlim_cur / 4) + 32;
+}
+
+void SetCommonOptions(rocksdb::Options* options) {
+  options->create_if_missing = true;
+  options->create_missing_column_families = true;
+  options->paranoid_checks = true;
+  options->max_open_files = MaxOpenFiles();
+  options->max_file_opening_threads = 2;
+  // One thread writes, so memtable inserts need no coordination.
+  options->allow_concurrent_memtable_write = false;
+  options->enable_write_thread_adaptive_yield = false;
+  options->enable_pipelined_write = false;
+  options->unordered_write = false;
+  options->bytes_per_sync = 1 << 20;
+  options->info_log_level = rocksdb::WARN_LEVEL;
+  options->max_log_file_size = 1 << 20;
+  options->keep_log_file_num = 2;
+  options->stats_dump_period_sec = 0;
+  options->stats_persist_period_sec = 0;
+  options->max_manifest_file_size = 16 << 20;
+}
+
+}  // namespace metastore::engine

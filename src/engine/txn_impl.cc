@@ -1,0 +1,213 @@
+#include "engine/txn_impl.h"
+
+#include <optional>
+
+#include "base/check.h"
+#include "engine/rocks.h"
+#include "engine/system_keys.h"
+
+namespace metastore::engine {
+namespace {
+
+constexpr int kVersionCounterBits = 24;
+
+// The database below, with what the overlay says about the same keys laid over it.
+class TxnIterator final : public Iterator {
+ public:
+  TxnIterator(std::unique_ptr<Iterator> base, const Overlay* overlay, std::string_view lower,
+              std::string_view upper)
+      : base_(std::move(base)), overlay_(overlay), order_(overlay->Sorted()),
+        next_(order_.end()), lower_(lower), upper_(upper) {}
+
+  bool Valid() const override { return place_ != Place::kNone; }
+  void Seek(std::string_view key) override {
+    if (key < lower_) key = lower_;
+    base_->Seek(key);
+    next_ = order_.lower_bound(key);
+    Settle();
+  }
+  void Next() override {
+    CHECK(Valid());
+    if (place_ != Place::kOverlay) base_->Next();
+    if (place_ != Place::kBase) ++next_;
+    Settle();
+  }
+  std::string_view key() const override {
+    return place_ == Place::kBase ? base_->key() : write().key;
+  }
+  std::string_view value() const override {
+    return place_ == Place::kBase ? base_->value() : std::string_view(*write().value);
+  }
+
+ private:
+  enum class Place : uint8_t { kNone, kBase, kOverlay, kBoth };
+
+  const Overlay::Write& write() const { return overlay_->writes()[*next_]; }
+
+  // Finds the smaller of the two fronts and walks over keys that the overlay deleted.
+  void Settle() {
+    for (;;) {
+      bool gathered = next_ != order_.end() && (upper_.empty() || write().key < upper_);
+      if (!gathered) {
+        place_ = base_->Valid() ? Place::kBase : Place::kNone;
+        return;
+      }
+      int order = base_->Valid() ? write().key.compare(base_->key()) : -1;
+      if (order > 0) {
+        place_ = Place::kBase;
+        return;
+      }
+      if (write().value) {
+        place_ = order == 0 ? Place::kBoth : Place::kOverlay;
+        return;
+      }
+      if (order == 0) base_->Next();
+      ++next_;
+    }
+  }
+
+  std::unique_ptr<Iterator> base_;
+  const Overlay* overlay_;
+  const Overlay::Order& order_;
+  Overlay::Order::const_iterator next_;
+  std::string lower_, upper_;
+  Place place_ = Place::kNone;
+};
+
+}  // namespace
+
+void TxnImpl::Attach(const Database* database) {
+  CHECK(empty());
+  database_ = database;
+  now_ms_ = 0;
+  databases_ = DatabaseMap();
+  counts_ = {};
+  std::string value;
+  if (Get(Family::kSystem, kDatabasesKey, &value)) {
+    std::optional<DatabaseMap> map = DecodeDatabases(value);
+    CHECK_MSG(map.has_value(), "the database map in " + database->path() + " is damaged");
+    databases_ = *map;
+  }
+  if (Get(Family::kSystem, kAppliedKey, &value)) {
+    std::optional<Applied> applied = DecodeApplied(value);
+    CHECK_MSG(applied.has_value(), "the applied index in " + database->path() + " is damaged");
+    now_ms_ = applied->now_ms;
+  }
+  std::unique_ptr<Iterator> it = database->NewIterator(nullptr, Family::kSystem, kCountsPrefix,
+                                                       PrefixEnd(kCountsPrefix));
+  for (it->Seek(kCountsPrefix); it->Valid(); it->Next()) {
+    std::optional<KeyCounts> counts = DecodeCounts(it->value());
+    CHECK_MSG(counts.has_value() && it->key().size() == 2,
+              "a key count in " + database->path() + " is damaged");
+    counts_[static_cast<uint8_t>(it->key()[1])] = *counts;
+  }
+}
+
+bool TxnImpl::Get(Family family, std::string_view key, std::string* value) const {
+  if (const Overlay::Write* write = overlay(family).Find(key)) {
+    if (!write->value) return false;
+    *value = *write->value;
+    return true;
+  }
+  return database_->Get(read_options_, family, key, value);
+}
+
+std::unique_ptr<Iterator> TxnImpl::NewIterator(Family family, std::string_view lower,
+                                               std::string_view upper) const {
+  std::unique_ptr<Iterator> base = database_->NewIterator(nullptr, family, lower, upper);
+  if (overlay(family).empty()) return base;
+  return std::make_unique<TxnIterator>(std::move(base), &overlay(family), lower, upper);
+}
+
+void TxnImpl::BeginEntry(uint64_t index, int64_t now_ms, uint64_t seed) {
+  CHECK_LT(index, uint64_t{1} << (64 - kVersionCounterBits));
+  index_ = index;
+  now_ms_ = now_ms;
+  versions_ = 0;
+  random_ = Random(seed);
+}
+
+void TxnImpl::Put(Family family, std::string_view key, std::string value) {
+  bytes_ += overlay(family).Set(key, std::move(value));
+}
+
+void TxnImpl::Delete(Family family, std::string_view key) {
+  bytes_ += overlay(family).Set(key, std::nullopt);
+}
+
+void TxnImpl::DeleteDeadRange(Family family, std::string_view from, std::string_view to) {
+  CHECK_LT(from, to);
+  dead_ranges_.push_back({family, std::string(from), std::string(to)});
+  bytes_ += static_cast<int64_t>(from.size() + to.size() + sizeof(DeadRange));
+}
+
+void TxnImpl::SetDatabases(const DatabaseMap& map) {
+  databases_ = map;
+  databases_changed_ = true;
+}
+
+void TxnImpl::AddCounts(uint8_t prefix, int64_t keys, int64_t expiring) {
+  SetCounts(prefix, {counts_[prefix].keys + keys, counts_[prefix].expiring + expiring});
+}
+
+void TxnImpl::SetCounts(uint8_t prefix, KeyCounts counts) {
+  counts_[prefix] = counts;
+  counts_changed_[prefix] = true;
+  any_counts_changed_ = true;
+}
+
+uint64_t TxnImpl::NewVersion() {
+  CHECK_GT(index_, 0u);
+  CHECK_LT(versions_, uint64_t{1} << kVersionCounterBits);
+  return index_ << kVersionCounterBits | versions_++;
+}
+
+bool TxnImpl::empty() const {
+  for (const Overlay& overlay : overlays_) {
+    if (!overlay.empty()) return false;
+  }
+  return dead_ranges_.empty() && !databases_changed_ && !any_counts_changed_;
+}
+
+void TxnImpl::Build(rocksdb::WriteBatch* batch) {
+  auto check = [](const rocksdb::Status& status) {
+    CHECK_MSG(status.ok(), "cannot build a write batch: " + status.ToString());
+  };
+  // First, so that what is written after a range has died, under the same prefix, survives.
+  for (const DeadRange& range : dead_ranges_) {
+    check(batch->DeleteRange(database_->family(range.family), ToSlice(range.from),
+                             ToSlice(range.to)));
+  }
+  for (int i = 0; i < kFamilyCount; ++i) {
+    Family family = static_cast<Family>(i);
+    rocksdb::ColumnFamilyHandle* handle = database_->family(family);
+    overlay(family).SortForBatch(&order_);
+    for (const Overlay::Place& place : order_) {
+      const Overlay::Write& write = overlay(family).writes()[place.position];
+      check(write.value ? batch->Put(handle, ToSlice(write.key), ToSlice(*write.value))
+                        : batch->Delete(handle, ToSlice(write.key)));
+    }
+  }
+  rocksdb::ColumnFamilyHandle* system = database_->family(Family::kSystem);
+  if (databases_changed_) {
+    check(batch->Put(system, ToSlice(kDatabasesKey), EncodeDatabases(databases_)));
+  }
+  if (!any_counts_changed_) return;
+  for (int i = 0; i < 256; ++i) {
+    if (!counts_changed_[i]) continue;
+    CHECK_GE(counts_[i].keys, 0);
+    CHECK_GE(counts_[i].expiring, 0);
+    check(batch->Put(system, CountsKey(static_cast<uint8_t>(i)), EncodeCounts(counts_[i])));
+  }
+}
+
+void TxnImpl::Clear() {
+  for (Overlay& overlay : overlays_) overlay.Clear();
+  dead_ranges_.clear();
+  databases_changed_ = false;
+  if (any_counts_changed_) counts_changed_ = {};
+  any_counts_changed_ = false;
+  bytes_ = 0;
+}
+
+}  // namespace metastore::engine

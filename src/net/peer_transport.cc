@@ -1,0 +1,602 @@
+#include "net/peer_transport.h"
+
+#include <arpa/inet.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <deque>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/thread_role.h"
+#include "replica/peer.pb.h"
+
+namespace metastore::net {
+namespace {
+
+using replica::wire::Channel;
+using replica::wire::Frame;
+using replica::wire::FrameType;
+using replica::wire::kChannels;
+
+constexpr int64_t kDialMinNs = 20'000'000;
+constexpr int64_t kDialMaxNs = 500'000'000;
+constexpr int64_t kDialTimeoutNs = 2'000'000'000;
+// A refused peer needs an operator; asking every few seconds is enough.
+constexpr int64_t kRefusedRetryNs = 5'000'000'000;
+constexpr int64_t kHelloTimeoutNs = 5'000'000'000;
+constexpr size_t kReadBytes = 256 << 10;
+constexpr size_t kMaxInbound = 1024;  // connections; more are closed at once
+constexpr int kMaxIovecs = 64;
+
+const char* ChannelName(Channel channel) {
+  switch (channel) {
+    case Channel::kRaft: return "raft";
+    case Channel::kForward: return "forward";
+    case Channel::kSnapshot: return "snapshot";
+  }
+  return "?";
+}
+
+void SetOptions(int fd) {
+  int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  // A peer that vanished without a FIN is noticed by unacknowledged data.
+  unsigned int timeout_ms = 5000;
+  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
+}
+
+// Numeric addresses resolve without a network; names are looked up when a link is dialled.
+bool Resolve(const std::string& host, uint16_t port, sockaddr_storage* address, socklen_t* length) {
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) return false;
+  std::memcpy(address, found->ai_addr, found->ai_addrlen);
+  *length = found->ai_addrlen;
+  freeaddrinfo(found);
+  return true;
+}
+
+class Loop;
+
+// What this node dialled: it sends here. The other side sends nothing back but a Refusal.
+struct Outbound {
+  Loop* loop = nullptr;
+  raft::NodeId peer = 0;
+  Channel channel = Channel::kRaft;
+  int fd = -1;
+  bool connected = false;
+  event* read_event = nullptr;
+  event* write_event = nullptr;
+  bool write_armed = false;
+  bool dirty = false;  // has frames that no send was tried for
+  std::deque<std::string> queue;
+  size_t queue_bytes = 0;
+  size_t front_sent = 0;
+  std::string input;
+  int64_t dial_at_ns = 0;
+  int64_t dialled_ns = 0;
+  int64_t backoff_ns = kDialMinNs;
+  std::string last_refusal;
+};
+
+// What another node dialled: it is read.
+struct Inbound {
+  Loop* loop = nullptr;
+  int fd = -1;
+  event* read_event = nullptr;
+  raft::NodeId peer = 0;  // 0 until its Hello was accepted
+  Channel channel = Channel::kRaft;
+  std::string input;
+  size_t consumed = 0;
+  int64_t accepted_ns = 0;
+  bool paused = false;
+};
+
+class Loop : public replica::Transport {
+ public:
+  explicit Loop(const PeerTransportOptions& options) : options_(options) {}
+
+  ~Loop() override {
+    for (auto& [peer, links] : outbound_) {
+      for (Outbound& link : links) CloseOutbound(&link);
+    }
+    for (std::unique_ptr<Inbound>& in : inbound_) CloseFds(in.get());
+    if (listen_event_ != nullptr) event_free(listen_event_);
+    if (wake_event_ != nullptr) event_free(wake_event_);
+    if (listen_fd_ >= 0) close(listen_fd_);
+    if (wake_fd_ >= 0) close(wake_fd_);
+    if (base_ != nullptr) event_base_free(base_);
+  }
+
+  Status Open() {
+    base_ = event_base_new();
+    wake_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (base_ == nullptr || wake_fd_ < 0) return Status::IoError("cannot make an event loop");
+    wake_event_ = event_new(base_, wake_fd_, EV_READ | EV_PERSIST, &Loop::OnWake, this);
+    event_add(wake_event_, nullptr);
+    for (const auto& [peer, address] : options_.peers) {
+      std::vector<Outbound>& links = outbound_[peer];
+      links.resize(kChannels);
+      for (int i = 0; i < kChannels; ++i) {
+        links[static_cast<size_t>(i)].loop = this;
+        links[static_cast<size_t>(i)].peer = peer;
+        links[static_cast<size_t>(i)].channel = static_cast<Channel>(i);
+      }
+    }
+    if (options_.listen_host.empty()) return Status::Ok();
+    return Listen();
+  }
+
+  void Run(replica::TransportHandler* handler) override {
+    role_.Bind();
+    handler_ = handler;
+    timeval tick{options_.tick_ns / 1'000'000'000, (options_.tick_ns % 1'000'000'000) / 1000};
+    event* timer = event_new(base_, -1, EV_PERSIST, [](evutil_socket_t, short, void*) {}, nullptr);
+    event_add(timer, &tick);
+    while (!stopping_.load(std::memory_order_acquire)) {
+      now_ns_ = SystemClock()->BootNs();
+      Dial();
+      event_base_loop(base_, EVLOOP_ONCE);
+      handler_->OnTurn();
+      FlushDirty();
+      Reap();
+    }
+    FlushDirty();
+    event_free(timer);
+  }
+
+  void Wake() override {
+    uint64_t one = 1;
+    // A full counter means that a wake-up is already due.
+    ssize_t written = write(wake_fd_, &one, sizeof one);
+    (void)written;
+  }
+  void Stop() override {
+    stopping_.store(true, std::memory_order_release);
+    Wake();
+  }
+
+  void Send(raft::NodeId to, Channel channel, std::string frame) override {
+    role_.Assert();
+    auto it = outbound_.find(to);
+    if (it == outbound_.end()) return;
+    Outbound& link = it->second[static_cast<size_t>(channel)];
+    if (!link.connected) return;
+    if (!link.queue.empty() && link.queue_bytes + frame.size() > kMaxLinkQueueBytes) return;
+    link.queue_bytes += frame.size();
+    link.queue.push_back(std::move(frame));
+    if (!link.dirty) {
+      link.dirty = true;
+      dirty_.push_back(&link);
+    }
+  }
+
+  void AcceptForwards(bool accept) override {
+    if (accept == accept_forwards_) return;
+    accept_forwards_ = accept;
+    for (std::unique_ptr<Inbound>& in : inbound_) {
+      if (in->fd < 0 || in->peer == 0 || in->channel != Channel::kForward) continue;
+      in->paused = !accept;
+      if (accept) {
+        event_add(in->read_event, nullptr);
+        // Whole frames may lie in the buffer, for which no event would come.
+        TakeFrames(in.get());
+      } else {
+        event_del(in->read_event);
+      }
+    }
+  }
+
+  bool LinkUp(raft::NodeId to, Channel channel) const override {
+    auto it = outbound_.find(to);
+    return it != outbound_.end() && it->second[static_cast<size_t>(channel)].connected;
+  }
+  int64_t LastContactNs(raft::NodeId peer) const override {
+    auto it = last_contact_ns_.find(peer);
+    return it == last_contact_ns_.end() ? 0 : it->second;
+  }
+
+ private:
+  Status Listen() {
+    const std::string where =
+        options_.listen_host + ":" + std::to_string(options_.listen_port);
+    sockaddr_storage address{};
+    socklen_t length = 0;
+    if (!Resolve(options_.listen_host, options_.listen_port, &address, &length)) {
+      return Status::IoError("cannot resolve the peer address " + where +
+                             "; check this node's place in --cluster");
+    }
+    listen_fd_ = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int on = 1;
+    if (listen_fd_ >= 0) setsockopt(listen_fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (listen_fd_ < 0 || bind(listen_fd_, reinterpret_cast<sockaddr*>(&address), length) != 0 ||
+        listen(listen_fd_, 128) != 0) {
+      return Status::IoError("cannot listen for peers on " + where + ": " + std::strerror(errno) +
+                             "; is another node running there?");
+    }
+    listen_event_ = event_new(base_, listen_fd_, EV_READ | EV_PERSIST, &Loop::OnAccept, this);
+    event_add(listen_event_, nullptr);
+    return Status::Ok();
+  }
+
+  static void OnWake(evutil_socket_t fd, short, void*) {
+    uint64_t count;
+    ssize_t got = read(fd, &count, sizeof count);
+    (void)got;
+  }
+
+  // --- outbound --------------------------------------------------------------------------------
+  void Dial() {
+    for (auto& [peer, links] : outbound_) {
+      for (Outbound& link : links) {
+        if (link.fd >= 0) {
+          if (!link.connected && now_ns_ - link.dialled_ns > kDialTimeoutNs) Fail(&link);
+          continue;
+        }
+        if (now_ns_ < link.dial_at_ns) continue;
+        sockaddr_storage address{};
+        socklen_t length = 0;
+        const auto& [host, port] = options_.peers.at(peer);
+        link.dialled_ns = now_ns_;
+        if (!Resolve(host, port, &address, &length)) {
+          Fail(&link);
+          continue;
+        }
+        link.fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        if (link.fd < 0) {
+          Fail(&link);
+          continue;
+        }
+        SetOptions(link.fd);
+        int result = connect(link.fd, reinterpret_cast<sockaddr*>(&address), length);
+        if (result != 0 && errno != EINPROGRESS) {
+          Fail(&link);
+          continue;
+        }
+        link.read_event = event_new(base_, link.fd, EV_READ | EV_PERSIST, &Loop::OnOutboundRead, &link);
+        link.write_event =
+            event_new(base_, link.fd, EV_WRITE | EV_PERSIST, &Loop::OnOutboundWrite, &link);
+        ArmWrite(&link, true);
+      }
+    }
+  }
+
+  static void OnOutboundWrite(evutil_socket_t, short, void* argument) {
+    Outbound* link = static_cast<Outbound*>(argument);
+    link->loop->Writable(link);
+  }
+  void Writable(Outbound* link) {
+    if (!link->connected) {
+      int error = 0;
+      socklen_t length = sizeof error;
+      getsockopt(link->fd, SOL_SOCKET, SO_ERROR, &error, &length);
+      if (error != 0) {
+        Fail(link);
+        return;
+      }
+      link->connected = true;
+      event_add(link->read_event, nullptr);
+      peer::Hello hello;
+      hello.set_cluster_id(options_.cluster_id);
+      hello.set_from(options_.id);
+      hello.set_to(link->peer);
+      hello.set_disk_incarnation(options_.disk_incarnation);
+      hello.set_channel(static_cast<uint32_t>(link->channel));
+      link->queue.push_back(
+          replica::wire::MakeFrame(FrameType::kHello, hello.SerializeAsString()));
+      link->queue_bytes += link->queue.back().size();
+      log::debug("connected to node {} ({})", link->peer, ChannelName(link->channel));
+      handler_->OnLinkUp(link->peer, link->channel);
+    }
+    Flush(link);
+  }
+
+  void ArmWrite(Outbound* link, bool armed) {
+    if (link->write_armed == armed) return;
+    link->write_armed = armed;
+    if (armed) {
+      event_add(link->write_event, nullptr);
+    } else {
+      event_del(link->write_event);
+    }
+  }
+
+  void FlushDirty() {
+    for (Outbound* link : dirty_) {
+      link->dirty = false;
+      if (link->connected) Flush(link);
+    }
+    dirty_.clear();
+  }
+
+  void Flush(Outbound* link) {
+    while (!link->queue.empty()) {
+      iovec vectors[kMaxIovecs];
+      int count = 0;
+      size_t skip = link->front_sent;
+      for (std::string& frame : link->queue) {
+        if (count == kMaxIovecs) break;
+        vectors[count].iov_base = frame.data() + skip;
+        vectors[count].iov_len = frame.size() - skip;
+        skip = 0;
+        ++count;
+      }
+      msghdr message{};
+      message.msg_iov = vectors;
+      message.msg_iovlen = static_cast<size_t>(count);
+      ssize_t sent = sendmsg(link->fd, &message, MSG_NOSIGNAL);
+      if (sent < 0) {
+        if (errno == EAGAIN || errno == EINTR) {
+          ArmWrite(link, true);
+        } else {
+          Fail(link);
+        }
+        return;
+      }
+      size_t left = static_cast<size_t>(sent);
+      while (left > 0) {
+        size_t front = link->queue.front().size() - link->front_sent;
+        if (left < front) {
+          link->front_sent += left;
+          break;
+        }
+        left -= front;
+        link->queue_bytes -= link->queue.front().size();
+        link->queue.pop_front();
+        link->front_sent = 0;
+      }
+    }
+    ArmWrite(link, false);
+  }
+
+  static void OnOutboundRead(evutil_socket_t, short, void* argument) {
+    Outbound* link = static_cast<Outbound*>(argument);
+    link->loop->ReadRefusal(link);
+  }
+  void ReadRefusal(Outbound* link) {
+    char buffer[4096];
+    ssize_t got = recv(link->fd, buffer, sizeof buffer, 0);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (got <= 0) {
+      Fail(link);
+      return;
+    }
+    link->input.append(buffer, static_cast<size_t>(got));
+    std::string_view rest = link->input;
+    size_t wanted;
+    Result<Frame> frame = replica::wire::TakeFrame(&rest, &wanted);
+    if (!frame.ok()) {
+      if (frame.code() != Code::kNotFound || wanted > sizeof buffer) Fail(link);
+      return;
+    }
+    peer::Refusal refusal;
+    if (frame->type == FrameType::kRefusal &&
+        refusal.ParseFromArray(frame->body.data(), static_cast<int>(frame->body.size()))) {
+      if (refusal.reason() != link->last_refusal) {
+        log::error("node {} refuses this node: {}", link->peer, refusal.reason());
+        link->last_refusal = refusal.reason();
+      }
+      link->backoff_ns = kRefusedRetryNs;
+    }
+    Fail(link);
+  }
+
+  void CloseOutbound(Outbound* link) {
+    if (link->read_event != nullptr) event_free(link->read_event);
+    if (link->write_event != nullptr) event_free(link->write_event);
+    link->read_event = link->write_event = nullptr;
+    link->write_armed = false;
+    if (link->fd >= 0) close(link->fd);
+    link->fd = -1;
+    link->connected = false;
+    link->queue.clear();
+    link->queue_bytes = 0;
+    link->front_sent = 0;
+    link->input.clear();
+  }
+
+  void Fail(Outbound* link) {
+    bool was_connected = link->connected;
+    // A link that worked for a while starts over with a short wait.
+    if (was_connected && now_ns_ - link->dialled_ns > kDialMaxNs &&
+        link->backoff_ns <= kDialMaxNs) {
+      link->backoff_ns = kDialMinNs;
+    }
+    CloseOutbound(link);
+    link->dial_at_ns = now_ns_ + link->backoff_ns;
+    link->backoff_ns = std::min(std::max(link->backoff_ns * 2, kDialMinNs), kDialMaxNs);
+    if (was_connected) {
+      log::debug("lost the connection to node {} ({})", link->peer, ChannelName(link->channel));
+      handler_->OnLinkDown(link->peer, link->channel);
+    }
+  }
+
+  // --- inbound ---------------------------------------------------------------------------------
+  static void OnAccept(evutil_socket_t fd, short, void* argument) {
+    Loop* loop = static_cast<Loop*>(argument);
+    for (;;) {
+      int accepted = accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (accepted < 0) return;
+      if (loop->inbound_.size() >= kMaxInbound) {
+        close(accepted);
+        continue;
+      }
+      SetOptions(accepted);
+      auto in = std::make_unique<Inbound>();
+      in->loop = loop;
+      in->fd = accepted;
+      in->accepted_ns = loop->now_ns_;
+      in->read_event =
+          event_new(loop->base_, accepted, EV_READ | EV_PERSIST, &Loop::OnInboundRead, in.get());
+      event_add(in->read_event, nullptr);
+      loop->inbound_.push_back(std::move(in));
+    }
+  }
+
+  static void OnInboundRead(evutil_socket_t, short, void* argument) {
+    Inbound* in = static_cast<Inbound*>(argument);
+    in->loop->Read(in);
+  }
+
+  void Read(Inbound* in) {
+    if (in->fd < 0) return;
+    ssize_t got = recv(in->fd, read_buffer_.data(), read_buffer_.size(), 0);
+    if (got <= 0) {
+      if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+      CloseFds(in);
+      return;
+    }
+    in->input.append(read_buffer_.data(), static_cast<size_t>(got));
+    TakeFrames(in);
+  }
+
+  void TakeFrames(Inbound* in) {
+    std::string_view rest = std::string_view(in->input).substr(in->consumed);
+    while (in->fd >= 0 && !in->paused) {
+      size_t wanted;
+      Result<Frame> frame = replica::wire::TakeFrame(&rest, &wanted);
+      if (!frame.ok()) {
+        // Strangers may not make this node keep more than a Hello.
+        bool too_long = in->peer == 0 && wanted > 4096;
+        if (frame.code() != Code::kNotFound || too_long) {
+          log::warn("dropping a peer connection from node {}: {}", in->peer,
+                    too_long ? "no Hello" : frame.ToString());
+          CloseFds(in);
+          return;
+        }
+        break;
+      }
+      if (in->peer == 0) {
+        Greet(in, *frame);
+        continue;
+      }
+      last_contact_ns_[in->peer] = now_ns_;
+      if (!handler_->OnFrame(in->peer, *frame)) {
+        log::warn("dropping the connection of node {}: a frame makes no sense", in->peer);
+        CloseFds(in);
+        return;
+      }
+    }
+    // Bytes are moved to the front only when most of the buffer is behind us.
+    in->consumed = in->input.size() - rest.size();
+    if (rest.empty()) {
+      in->input.clear();
+      in->consumed = 0;
+      if (in->input.capacity() > 4 * kReadBytes) in->input.shrink_to_fit();
+    } else if (in->consumed > in->input.size() / 2) {
+      in->input.erase(0, in->consumed);
+      in->consumed = 0;
+    }
+  }
+
+  void Greet(Inbound* in, const Frame& frame) {
+    peer::Hello hello;
+    if (frame.type != FrameType::kHello ||
+        !hello.ParseFromArray(frame.body.data(), static_cast<int>(frame.body.size())) ||
+        hello.channel() >= static_cast<uint32_t>(kChannels)) {
+      CloseFds(in);
+      return;
+    }
+    std::string reason;
+    if (hello.cluster_id() != options_.cluster_id) {
+      reason = "it belongs to another cluster (its --cluster list differs from this node's)";
+    } else if (hello.to() != options_.id) {
+      reason = "it looks for node " + std::to_string(hello.to()) + " at the address of node " +
+               std::to_string(options_.id);
+    } else if (!outbound_.contains(hello.from())) {
+      reason = "node " + std::to_string(hello.from()) + " is not a member of the cluster";
+    } else if (!handler_->KnowsDisk(hello.from(), hello.disk_incarnation())) {
+      reason = "node " + std::to_string(hello.from()) +
+               " comes with another disk than before: it may have lost votes and entries that it "
+               "promised; remove it from the cluster and add it again";
+    }
+    if (!reason.empty()) {
+      if (reason != last_refusal_) {
+        log::warn("refusing a peer connection: {}", reason);
+        last_refusal_ = reason;
+      }
+      peer::Refusal refusal;
+      refusal.set_reason(reason);
+      std::string bytes =
+          replica::wire::MakeFrame(FrameType::kRefusal, refusal.SerializeAsString());
+      ssize_t sent = send(in->fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      (void)sent;  // a courtesy
+      CloseFds(in);
+      return;
+    }
+    in->peer = hello.from();
+    in->channel = static_cast<Channel>(hello.channel());
+    last_contact_ns_[in->peer] = now_ns_;
+    if (in->channel == Channel::kForward && !accept_forwards_) {
+      in->paused = true;
+      event_del(in->read_event);
+    }
+    // A peer that comes back is dialled at once.
+    for (Outbound& link : outbound_[in->peer]) {
+      if (link.fd < 0 && link.last_refusal.empty()) link.dial_at_ns = now_ns_;
+    }
+  }
+
+  void CloseFds(Inbound* in) {
+    if (in->read_event != nullptr) event_free(in->read_event);
+    in->read_event = nullptr;
+    if (in->fd >= 0) close(in->fd);
+    in->fd = -1;
+  }
+
+  // Closed connections are freed here, outside of their callbacks.
+  void Reap() {
+    std::erase_if(inbound_, [this](std::unique_ptr<Inbound>& in) {
+      if (in->fd >= 0 && in->peer == 0 && now_ns_ - in->accepted_ns > kHelloTimeoutNs) {
+        CloseFds(in.get());
+      }
+      return in->fd < 0;
+    });
+  }
+
+  const PeerTransportOptions options_;
+  replica::TransportHandler* handler_ = nullptr;
+  ThreadRole role_;
+  event_base* base_ = nullptr;
+  int wake_fd_ = -1;
+  event* wake_event_ = nullptr;
+  int listen_fd_ = -1;
+  event* listen_event_ = nullptr;
+  std::atomic<bool> stopping_{false};
+  int64_t now_ns_ = 0;
+  bool accept_forwards_ = true;
+  std::string last_refusal_;
+
+  std::map<raft::NodeId, std::vector<Outbound>> outbound_;
+  std::vector<Outbound*> dirty_;
+  std::vector<char> read_buffer_ = std::vector<char>(kReadBytes);
+  std::vector<std::unique_ptr<Inbound>> inbound_;
+  std::map<raft::NodeId, int64_t> last_contact_ns_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<replica::Transport>> MakePeerTransport(
+    const PeerTransportOptions& options) {
+  auto loop = std::make_unique<Loop>(options);
+  RETURN_IF_ERROR(loop->Open());
+  return std::unique_ptr<replica::Transport>(std::move(loop));
+}
+
+}  // namespace metastore::net

@@ -1,0 +1,371 @@
+#include "replica/raft_driver.h"
+
+#include <algorithm>
+
+namespace metastore::replica {
+namespace {
+
+constexpr uint64_t kMeterStepBytes = 1 << 20;
+// A read round that got no answer is asked again; a message may have been lost.
+constexpr int64_t kReadRetryNs = 200'000'000;
+
+}  // namespace
+
+RaftDriver::RaftDriver(const DriverOptions& options, const raft::LogReader* log, int64_t now_ns,
+                       DriverOutputs* out)
+    : options_(options),
+      log_(log),
+      out_(out),
+      node_(options.raft, log),
+      pending_(options.raft.id, options.incarnation),
+      random_(options.seed),
+      now_ns_(now_ns),
+      last_tick_ns_(now_ns),
+      compacted_(options.raft.log_start.index),
+      membership_index_(options.membership_index) {
+  const raft::Membership& m = options.raft.membership;
+  if (m.voters.size() == 1 && m.voters[0] == options.raft.id && m.voters_outgoing.empty()) {
+    node_.Campaign();
+  }
+}
+
+void RaftDriver::OnTime(int64_t now_ns, int64_t wall_ms) {
+  CHECK_GE(now_ns, now_ns_);
+  now_ns_ = now_ns;
+  wall_ms_ = wall_ms;
+  // Every tick that passed is counted, also after a pause: a leader that slept must find its
+  // lease gone.
+  for (; last_tick_ns_ + options_.tick_ns <= now_ns; last_tick_ns_ += options_.tick_ns) {
+    node_.Tick();
+  }
+}
+
+void RaftDriver::OnRaftMessage(raft::Message message) { node_.Step(std::move(message)); }
+
+void RaftDriver::OnForward(std::string_view batch) {
+  if (node_.role() != raft::Role::kLeader) return;
+  BatchHeader header;
+  if (!ReadBatch(batch, &header).ok()) return;
+  forwarded_bytes_ += batch.size();
+  forwarded_.emplace_back(batch);
+}
+
+void RaftDriver::OnForwardLinkUp(raft::NodeId peer) {
+  if (peer == followed_leader_) pending_.Rewind();
+}
+
+void RaftDriver::Submit(Lane lane, uint64_t ticket, std::string body, uint32_t count) {
+  pending_.Add(lane, ticket, std::move(body), count, now_ns_ + options_.request_timeout_ns);
+}
+
+void RaftDriver::RequestRead(Lane lane, uint64_t ticket) {
+  unasked_.push_back({lane, ticket, now_ns_ + options_.request_timeout_ns});
+}
+
+void RaftDriver::OnPersisted(uint64_t persist_number) {
+  node_.OnPersisted(persist_number);
+  while (!after_sync_.empty() && after_sync_.front().first <= persist_number) {
+    for (const raft::Message& m : after_sync_.front().second) out_->SendRaft(m);
+    after_sync_.pop_front();
+    --writes_under_way_;
+  }
+}
+
+void RaftDriver::OnApplied(raft::Position position, uint64_t seq) {
+  node_.OnApplied(position.index);
+  std::vector<ExpiredBatch> none;
+  if (pending_.OnApplied(seq, false, &none)) {
+    forward_progress_ns_ = now_ns_;
+    forward_retry_ns_ = kForwardRetryNs;
+  }
+}
+
+void RaftDriver::OnInstalled(const raft::SnapshotMetadata& snapshot, uint64_t seq) {
+  CHECK(installing_);
+  CHECK(awaits_install_);
+  installing_ = false;
+  awaits_install_ = false;
+  std::vector<ExpiredBatch> unknown;
+  pending_.OnApplied(seq, true, &unknown);
+  AnswerExpired(unknown);
+  membership_index_ = snapshot.index;
+  meter_.clear();
+  compacted_ = snapshot.index;
+}
+
+bool RaftDriver::OnSnapshotReceived(const raft::SnapshotMetadata& snapshot) {
+  if (awaits_install_ || !node_.RestoreSnapshot(snapshot)) return false;
+  awaits_install_ = true;
+  return true;
+}
+
+void RaftDriver::OnSnapshotSent(raft::NodeId peer, bool ok, raft::Index index) {
+  node_.OnSnapshotSent(peer, ok, index);
+}
+
+void RaftDriver::OnFlushed(raft::Position flushed) {
+  // Keep log_retain_bytes behind the end; below that, whatever is durable in the state machine
+  // may go.
+  raft::Position upto = flushed;
+  if (metered_bytes_ <= options_.log_retain_bytes) return;
+  uint64_t keep_from = metered_bytes_ - options_.log_retain_bytes;
+  raft::Index limit = 0;
+  for (const auto& [index, bytes] : meter_) {
+    if (bytes > keep_from) break;
+    limit = index;
+  }
+  upto.index = std::min(upto.index, limit);
+  if (upto.index <= compacted_ || upto.index < membership_index_) return;
+  if (upto.index != flushed.index) {
+    Result<raft::Term> term = log_->TermAt(upto.index);
+    if (!term.ok()) return;
+    upto.term = *term;
+  }
+  compacted_ = upto.index;
+  out_->Compact(upto, node_.membership());
+}
+
+void RaftDriver::OnCompacted(raft::Index upto) {
+  node_.OnCompacted(upto);
+  while (!meter_.empty() && meter_.front().first <= upto) meter_.pop_front();
+}
+
+void RaftDriver::TransferLeadership(raft::NodeId target) {
+  // Refused when this node does not lead: then there is nothing to hand over.
+  (void)node_.TransferLeadership(target).ok();
+}
+
+void RaftDriver::Pump() {
+  std::vector<ExpiredBatch> expired;
+  pending_.Expire(now_ns_, &expired);
+  AnswerExpired(expired);
+  // Obeying a Ready can make the next one possible (a proposal commits at once in a cluster of
+  // one that has nothing to sync), so go on until nothing is left to do.
+  do {
+    FollowLeader();
+    AskReads();
+    ProposeWaiting();
+    ForwardWaiting();
+    ObeyReady();
+  } while (!installing_ && node_.HasReady());
+  int lease_ticks = node_.lease_remaining_ticks();
+  int64_t lease_until = 0;
+  if (lease_ticks == INT32_MAX) {
+    lease_until = INT64_MAX;
+  } else if (lease_ticks > 0) {
+    lease_until = last_tick_ns_ + lease_ticks * options_.tick_ns;
+  }
+  out_->PublishCommit(node_.commit_index());
+  out_->PublishLease(lease_until);
+}
+
+void RaftDriver::FollowLeader() {
+  if (node_.role() != seen_role_ || node_.term() != followed_term_ ||
+      node_.leader() != followed_leader_) {
+    if (node_.leader() != followed_leader_ && node_.leader() != raft::kNoNode) ++leader_changes_;
+    if (node_.role() != seen_role_ || node_.leader() != followed_leader_) {
+      out_->OnRoleChange(node_.role(), node_.term(), node_.leader());
+    }
+    seen_role_ = node_.role();
+    followed_term_ = node_.term();
+    followed_leader_ = node_.leader();
+    pending_.Rewind();
+    if (seen_role_ != raft::Role::kLeader) {
+      // Their nodes see the same change and send them again, to the right leader.
+      forwarded_.clear();
+      forwarded_bytes_ = 0;
+    }
+    for (auto& [context, round] : asked_) {
+      unasked_.insert(unasked_.end(), round.reads.begin(), round.reads.end());
+    }
+    asked_.clear();
+  }
+}
+
+void RaftDriver::ProposeWaiting() {
+  // One entry write at a time: what arrives during its fsync makes up the next entry.
+  if (node_.role() != raft::Role::kLeader || writes_under_way_ > 0) return;
+  const std::string* own = pending_.Next();
+  if (own == nullptr && forwarded_.empty()) return;
+  std::string entry;
+  BeginEntry(wall_ms_, random_.Next(), &entry);
+  const size_t empty = entry.size();
+  // Own and forwarded batches take turns, so that no node starves.
+  size_t own_taken = 0, forwarded_taken = 0;
+  while (own != nullptr || forwarded_taken < forwarded_.size()) {
+    bool take_own = own != nullptr && (own_taken <= forwarded_taken ||
+                                       forwarded_taken == forwarded_.size());
+    const std::string& batch = take_own ? *own : forwarded_[forwarded_taken];
+    if (entry.size() > empty && entry.size() + batch.size() > kMaxEntryBytes) break;
+    entry += batch;
+    if (take_own) {
+      pending_.Advance();
+      ++own_taken;
+      own = pending_.Next();
+    } else {
+      ++forwarded_taken;
+    }
+  }
+  if (!node_.Propose(std::make_shared<const std::string>(std::move(entry))).ok()) {
+    // Leadership is being handed over, or too much is uncommitted: nothing entered the log.
+    pending_.Rewind(own_taken);
+    return;
+  }
+  for (; forwarded_taken > 0; --forwarded_taken) {
+    forwarded_bytes_ -= forwarded_.front().size();
+    forwarded_.pop_front();
+  }
+}
+
+void RaftDriver::RetryForwards() {
+  if (!pending_.awaits_leader()) {
+    forward_progress_ns_ = now_ns_;
+    return;
+  }
+  if (now_ns_ - forward_progress_ns_ < forward_retry_ns_) return;
+  forward_progress_ns_ = now_ns_;
+  forward_retry_ns_ = std::min(2 * forward_retry_ns_, kMaxForwardRetryNs);
+  pending_.Rewind();
+}
+
+void RaftDriver::ForwardWaiting() {
+  if (followed_leader_ == raft::kNoNode || followed_leader_ == options_.raft.id) return;
+  RetryForwards();
+  std::vector<std::string> batches;
+  size_t bytes = 0;
+  while (const std::string* batch = pending_.Next()) {
+    bytes += batch->size();
+    batches.push_back(*batch);
+    pending_.Advance();
+    if (bytes >= kMaxForwardBytes) {
+      out_->SendForward(followed_leader_, std::move(batches));
+      batches.clear();
+      bytes = 0;
+    }
+  }
+  if (!batches.empty()) out_->SendForward(followed_leader_, std::move(batches));
+}
+
+void RaftDriver::AskReads() {
+  if (now_ns_ - last_read_retry_ns_ >= kReadRetryNs / 4) {
+    last_read_retry_ns_ = now_ns_;
+    for (auto it = asked_.begin(); it != asked_.end();) {
+      if (now_ns_ - it->second.asked_ns < kReadRetryNs) {
+        ++it;
+        continue;
+      }
+      unasked_.insert(unasked_.end(), it->second.reads.begin(), it->second.reads.end());
+      it = asked_.erase(it);
+    }
+    std::erase_if(unasked_, [this](const Read& read) {
+      if (read.deadline_ns > now_ns_) return false;
+      out_->RefuseRead(read.lane, read.ticket);
+      return true;
+    });
+  }
+  if (unasked_.empty() || node_.leader() == raft::kNoNode) return;
+  uint64_t context = next_context_++;
+  asked_[context] = {std::move(unasked_), now_ns_};
+  unasked_.clear();
+  node_.ReadIndex(context);
+}
+
+void RaftDriver::FinishReads(const std::vector<raft::ReadState>& states) {
+  for (const raft::ReadState& state : states) {
+    auto it = asked_.find(state.context);
+    if (it == asked_.end()) continue;
+    // A refused round stays in asked_ and is asked again when its retry time comes.
+    if (state.index == 0) continue;
+    for (const Read& read : it->second.reads) {
+      out_->GrantRead(state.index, read.lane, read.ticket);
+    }
+    asked_.erase(it);
+  }
+}
+
+void RaftDriver::ObeyReady() {
+  if (installing_) return;
+  raft::Ready ready;
+  if (held_) {
+    ready = std::move(*held_);
+    held_.reset();
+  } else {
+    if (!node_.HasReady()) return;
+    ready = node_.TakeReady();
+    if (ready.snapshot) {
+      // The state comes first: a crash in between leaves a state machine ahead of the log, which
+      // start-up repairs; the other way round would lose the entries the snapshot stands for.
+      installing_ = true;
+      out_->Install(*ready.snapshot);
+      held_ = std::move(ready);
+      return;
+    }
+  }
+  for (const raft::Message& m : ready.messages) {
+    if (m.type == raft::MessageType::kInstallSnapshot) {
+      out_->SendSnapshot(m.to);
+    } else {
+      out_->SendRaft(m);
+    }
+  }
+  if (ready.persist_number != 0) {
+    MeterLog(ready.entries);
+    engine::LogWrite write;
+    write.hard_state = ready.hard_state;
+    write.entries = std::move(ready.entries);
+    write.snapshot = ready.snapshot;
+    ++writes_under_way_;
+    after_sync_.emplace_back(ready.persist_number, std::move(ready.messages_after_sync));
+    out_->Write(ready.persist_number, std::move(write));
+  } else {
+    // Nothing to write, but earlier writes may be under way that these depend on.
+    if (after_sync_.empty()) {
+      for (const raft::Message& m : ready.messages_after_sync) out_->SendRaft(m);
+    } else {
+      auto& waiting = after_sync_.back().second;
+      waiting.insert(waiting.end(), ready.messages_after_sync.begin(),
+                     ready.messages_after_sync.end());
+    }
+  }
+  if (!ready.committed.empty()) {
+    out_->PublishCommit(node_.commit_index());
+    for (const raft::Entry& entry : ready.committed) {
+      if (entry.type == raft::EntryType::kConfChange) membership_index_ = entry.index;
+    }
+    out_->Apply(std::move(ready.committed));
+  }
+  FinishReads(ready.read_states);
+}
+
+void RaftDriver::MeterLog(const std::vector<raft::Entry>& entries) {
+  for (const raft::Entry& entry : entries) {
+    metered_bytes_ += entry.Size();
+    if (meter_.empty() || metered_bytes_ - meter_.back().second >= kMeterStepBytes) {
+      while (!meter_.empty() && meter_.back().first >= entry.index) meter_.pop_back();
+      meter_.emplace_back(entry.index, metered_bytes_);
+    }
+  }
+}
+
+void RaftDriver::AnswerExpired(const std::vector<ExpiredBatch>& expired) {
+  for (const ExpiredBatch& batch : expired) {
+    BatchReply reply;
+    reply.ticket = batch.ticket;
+    reply.outcome = batch.outcome;
+    out_->Answer(batch.lane, std::move(reply));
+  }
+}
+
+void RaftDriver::Abandon() {
+  std::vector<ExpiredBatch> expired;
+  pending_.ExpireAll(&expired);
+  AnswerExpired(expired);
+  for (auto& [context, round] : asked_) {
+    unasked_.insert(unasked_.end(), round.reads.begin(), round.reads.end());
+  }
+  asked_.clear();
+  for (const Read& read : unasked_) out_->RefuseRead(read.lane, read.ticket);
+  unasked_.clear();
+}
+
+}  // namespace metastore::replica

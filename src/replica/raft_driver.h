@@ -1,0 +1,174 @@
+// RaftDriver: the raft role as a single-threaded state machine around raft::Node. It turns
+// waiting batches into entries, follows the leader with what is pending, pairs reads with read
+// points, and obeys each Ready in its order. It has no thread, clock or socket: time comes in,
+// work goes out through DriverOutputs, so that a simulator runs it as it is.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "engine/log_store.h"
+#include "raft/node.h"
+#include "replica/pending.h"
+#include "replica/proposal.h"
+#include "replica/replica.h"
+
+namespace metastore::replica {
+
+struct DriverOptions {
+  raft::Config raft;
+  uint64_t incarnation = 0;
+  int64_t tick_ns = 10'000'000;
+  int64_t request_timeout_ns = 5'000'000'000;
+  // The log keeps this much behind what is applied, for followers that fell back.
+  uint64_t log_retain_bytes = 64 << 20;
+  uint64_t seed = 0;
+  // The membership may not be cut together with the entries that made it.
+  raft::Index membership_index = 0;
+};
+
+// Forwarded batches that wait for the leader's next entries. Past it the forward connections are
+// not read.
+inline constexpr size_t kMaxForwardedBytes = 128 << 20;
+// A Forward message carries about this much.
+inline constexpr size_t kMaxForwardBytes = 1 << 20;
+
+// A follower whose forwarded batches show no progress for this long hands them over again: a
+// transport may drop a frame without breaking its link. Doubles up to kMaxForwardRetryNs.
+inline constexpr int64_t kForwardRetryNs = 500'000'000;
+inline constexpr int64_t kMaxForwardRetryNs = 8'000'000'000;
+
+class DriverOutputs {
+ public:
+  virtual ~DriverOutputs() = default;
+  virtual void SendRaft(const raft::Message& message) = 0;
+  virtual void SendForward(raft::NodeId leader, std::vector<std::string> batches) = 0;
+  // One durable write; writes are made in the order of the calls. Answered by OnPersisted.
+  virtual void Write(uint64_t persist_number, engine::LogWrite write) = 0;
+  // Answered by OnApplied.
+  virtual void Apply(std::vector<raft::Entry> entries) = 0;
+  // Grant the read when `index` is applied.
+  virtual void GrantRead(raft::Index index, Lane lane, uint64_t ticket) = 0;
+  virtual void RefuseRead(Lane lane, uint64_t ticket) = 0;
+  virtual void Answer(Lane lane, BatchReply reply) = 0;
+  // What local readers need: the commit index their View must hold, told before anybody can hear
+  // of the entries below it, and the boot time until which this node surely leads.
+  virtual void PublishCommit(raft::Index commit_index) = 0;
+  virtual void PublishLease(int64_t lease_until_ns) = 0;
+  // The peer's next entry is cut; send it a snapshot, then say OnSnapshotSent.
+  virtual void SendSnapshot(raft::NodeId peer) = 0;
+  // Make the received snapshot the state; then OnInstalled.
+  virtual void Install(const raft::SnapshotMetadata& snapshot) = 0;
+  virtual void Compact(raft::Position upto, const raft::Membership& membership) = 0;
+  virtual void OnRoleChange(raft::Role role, raft::Term term, raft::NodeId leader) = 0;
+};
+
+class RaftDriver {
+ public:
+  RaftDriver(const DriverOptions& options, const raft::LogReader* log, int64_t now_ns,
+             DriverOutputs* out);
+
+  // --- what happens; each may be called any number of times before a Pump ----------------------
+  void OnTime(int64_t now_ns, int64_t wall_ms);
+  void OnRaftMessage(raft::Message message);
+  // Batches that a peer forwarded. Dropped unless this node leads: the peer sends them again.
+  void OnForward(std::string_view batch);
+  void OnForwardLinkUp(raft::NodeId peer);
+  void Submit(Lane lane, uint64_t ticket, std::string body, uint32_t count);
+  void RequestRead(Lane lane, uint64_t ticket);
+  void OnPersisted(uint64_t persist_number);
+  // `seq`: what the state machine holds of this node's session.
+  void OnApplied(raft::Position position, uint64_t seq);
+  void OnInstalled(const raft::SnapshotMetadata& snapshot, uint64_t seq);
+  // A complete copy lies ready. False: it is not wanted. True: it will be installed, and its files
+  // must stay as they are until OnInstalled.
+  bool OnSnapshotReceived(const raft::SnapshotMetadata& snapshot);
+  bool awaits_install() const { return awaits_install_; }
+  void OnSnapshotSent(raft::NodeId peer, bool ok, raft::Index index);
+  // The state machine is durable up to `flushed`.
+  void OnFlushed(raft::Position flushed);
+  void OnCompacted(raft::Index upto);
+  void TransferLeadership(raft::NodeId target);
+
+  // Does what the above made possible. Call at the end of each turn of the loop.
+  void Pump();
+
+  // Answers everything unanswered, at shutdown.
+  void Abandon();
+
+  bool WantsForwards() const { return forwarded_bytes_ < kMaxForwardedBytes; }
+  const raft::Node& node() const { return node_; }
+  const Pending& pending() const { return pending_; }
+  uint64_t leader_changes() const { return leader_changes_; }
+
+ private:
+  struct Read {
+    Lane lane;
+    uint64_t ticket;
+    int64_t deadline_ns;
+  };
+  struct ReadRound {
+    std::vector<Read> reads;
+    int64_t asked_ns;
+  };
+
+  void FollowLeader();
+  void ProposeWaiting();
+  void RetryForwards();
+  void ForwardWaiting();
+  void AskReads();
+  void ObeyReady();
+  void FinishReads(const std::vector<raft::ReadState>& states);
+  void MeterLog(const std::vector<raft::Entry>& entries);
+  void AnswerExpired(const std::vector<ExpiredBatch>& expired);
+
+  const DriverOptions options_;
+  const raft::LogReader* const log_;
+  DriverOutputs* const out_;
+  raft::Node node_;
+  Pending pending_;
+  Random random_;
+
+  int64_t now_ns_;
+  int64_t wall_ms_ = 0;
+  int64_t last_tick_ns_;
+  int64_t last_read_retry_ns_ = 0;
+
+  raft::NodeId followed_leader_ = raft::kNoNode;
+  raft::Term followed_term_ = 0;
+  raft::Role seen_role_ = raft::Role::kFollower;
+  uint64_t leader_changes_ = 0;
+
+  std::deque<std::string> forwarded_;
+  size_t forwarded_bytes_ = 0;
+
+  int64_t forward_progress_ns_ = 0;
+  int64_t forward_retry_ns_ = kForwardRetryNs;
+
+  uint64_t writes_under_way_ = 0;
+  std::deque<std::pair<uint64_t, std::vector<raft::Message>>> after_sync_;
+  // While a snapshot is installed no Ready is taken: its write must come behind the install.
+  bool installing_ = false;
+  bool awaits_install_ = false;
+  std::optional<raft::Ready> held_;
+
+  uint64_t next_context_ = 1;
+  std::vector<Read> unasked_;
+  std::map<uint64_t, ReadRound> asked_;
+
+  // (last index, bytes of the log up to it since start), about every MeterStep bytes.
+  std::deque<std::pair<raft::Index, uint64_t>> meter_;
+  uint64_t metered_bytes_ = 0;
+  raft::Index compacted_ = 0;
+  raft::Index membership_index_;
+};
+
+}  // namespace metastore::replica

@@ -1,0 +1,140 @@
+// Replica: one node's share of the replicated state machine, as the server sees it. Commands go in
+// as batches and come back as replies in order; reads ask for permission and then use a View.
+// Behind it run the raft, log and apply roles.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "commands/context.h"
+#include "engine/engine.h"
+#include "raft/types.h"
+
+namespace metastore::replica {
+
+// What one command of a batch is to apply.
+enum class ItemKind : uint8_t {
+  kWrite = 0,  // runs on every replica
+  kRead = 1,   // a read behind unanswered writes of its connection: runs on the accepting node only
+  kExpire = 2,   // the leader's expirer: delete these keys if they are still due
+  kReclaim = 3,  // remove the remains of flushed databases
+};
+
+// Gathers the commands of one loop turn. io role.
+class BatchBuilder {
+ public:
+  void Add(ItemKind kind, int protocol, int db, commands::Args args);
+  uint32_t count() const { return count_; }
+  size_t bytes() const { return body_.size(); }
+  // The encoded items; the builder is empty again.
+  std::string Take();
+
+ private:
+  std::string body_;
+  uint32_t count_ = 0;
+};
+
+// Why a batch has no replies.
+enum class BatchOutcome : uint8_t {
+  kApplied,
+  kNotApplied,  // CLUSTERDOWN: certainly not applied, and will not be
+  kUnknown,     // UNKNOWNOUTCOME: may have been applied, or may still be
+};
+
+struct BatchReply {
+  uint64_t ticket = 0;
+  BatchOutcome outcome = BatchOutcome::kApplied;
+  std::string bytes;             // the replies one after the other
+  std::vector<uint64_t> ends;    // where each one ends in `bytes`, one per command of the batch
+};
+
+struct ReadPermission {
+  uint64_t ticket = 0;
+  bool granted = false;  // false: no quorum within the request timeout
+};
+
+// Where answers for one io loop go. The calls come from the raft and apply threads and must only
+// hand the value over.
+class LaneSink {
+ public:
+  virtual ~LaneSink() = default;
+  virtual void Deliver(BatchReply reply) = 0;
+  virtual void Deliver(ReadPermission permission) = 0;
+};
+
+using Lane = uint32_t;  // index of an io loop
+
+struct PeerInfo {
+  raft::NodeId id = 0;
+  std::string address;       // host:port of the peer port
+  std::string state;         // "probe", "replicate", "snapshot", "down", or "" on a follower
+  raft::Index match_index = 0;
+  int64_t last_contact_ms = -1;  // since the last message from it; -1: never
+  bool learner = false;
+};
+
+// For INFO, metrics, ROLE, health. A copy.
+struct ReplicaInfo {
+  raft::NodeId id = 0;
+  raft::Role role = raft::Role::kFollower;
+  raft::NodeId leader = 0;
+  raft::Term term = 0;
+  raft::Index commit_index = 0;
+  raft::Index applied_index = 0;
+  raft::Index log_first = 0;
+  raft::Index log_last = 0;
+  uint64_t pending_batches = 0;
+  uint64_t pending_bytes = 0;
+  uint64_t log_syncs = 0;
+  uint64_t log_bytes_written = 0;
+  uint64_t snapshots_sent = 0;
+  uint64_t snapshots_installed = 0;
+  uint64_t leader_changes = 0;
+  uint64_t expired_keys = 0;
+  std::vector<PeerInfo> peers;   // without this node
+};
+
+class Replica {
+ public:
+  virtual ~Replica() = default;
+
+  // --- io role -------------------------------------------------------------------------------
+  // Sinks must be set for all lanes before Start and outlive the Replica.
+  virtual void SetLane(Lane lane, LaneSink* sink) = 0;
+
+  // Hands a batch over. Exactly one BatchReply with this ticket comes back, batches of one lane in
+  // the order of their Submits unless an outcome is not kApplied. The caller limits the bytes it
+  // has under way (its share of max-inflight-bytes); Submit never blocks and never refuses.
+  virtual void Submit(Lane lane, uint64_t ticket, std::string body, uint32_t count) = 0;
+
+  // True: a View taken from now on is linearizable for every read that arrived before the call
+  // (lease held, and applied has reached the commit index). Costs a few atomic loads.
+  virtual bool MayReadNow() const = 0;
+  // Otherwise: asks; exactly one ReadPermission with this ticket comes back, and a View taken then
+  // serves every read that arrived before this call.
+  virtual void RequestRead(Lane lane, uint64_t ticket) = 0;
+
+  virtual std::unique_ptr<engine::View> NewView() const = 0;
+
+  // --- any thread ----------------------------------------------------------------------------
+  virtual ReplicaInfo Info() const = 0;
+  virtual engine::EngineStats EngineStats() const = 0;
+  // Below the disk reserve: commands that may grow the data are to be refused.
+  virtual bool DiskNearlyFull() const = 0;
+  virtual void SetActiveExpire(bool on) = 0;     // DEBUG SET-ACTIVE-EXPIRE
+  virtual void TransferLeadership(raft::NodeId target) = 0;  // 0: any
+
+  // --- main thread ---------------------------------------------------------------------------
+  virtual Status Start() = 0;
+  // Hands leadership to the most caught-up peer; returns when this node no longer leads, or after
+  // a second, or at once when there is nobody else.
+  virtual void HandOver() = 0;
+  // Flushes and stops the threads. Waiting batches are answered kUnknown or
+  // kNotApplied.
+  virtual void Stop() = 0;
+};
+
+}  // namespace metastore::replica

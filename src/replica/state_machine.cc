@@ -1,0 +1,214 @@
+#include "replica/state_machine.h"
+
+#include <algorithm>
+
+#include "base/coding.h"
+#include "base/parse.h"
+#include "commands/errors.h"
+#include "engine/system_keys.h"
+#include "resp/writer.h"
+#include "types/keyspace.h"
+
+namespace metastore::replica {
+namespace {
+
+using engine::Family;
+
+// session value    := incarnation:be64 seq:be64
+// membership value := index:be64          (of the last entry that changed the membership)
+
+}  // namespace
+
+StateMachine::StateMachine(engine::Engine* engine, raft::NodeId node, uint64_t incarnation,
+                           CommandFinder find_command)
+    : engine_(engine), node_(node), incarnation_(incarnation), find_command_(find_command) {
+  Reload();
+}
+
+raft::Position StateMachine::DecodeApplied(std::string_view record) {
+  std::optional<engine::Applied> applied = engine::DecodeApplied(record);
+  CHECK(applied.has_value());
+  return {applied->term, applied->index};
+}
+
+void StateMachine::Reload() {
+  CHECK_EQ(uncommitted_bytes(), 0u);
+  applied_ = {};
+  entry_time_ms_ = 0;
+  membership_index_ = 0;
+  sessions_.clear();
+  const engine::Txn& txn = engine_->txn();
+  std::string record;
+  if (!txn.Get(Family::kSystem, engine::kAppliedKey, &record)) return;
+  applied_ = DecodeApplied(record);
+  entry_time_ms_ = engine::DecodeApplied(record)->now_ms;
+  if (txn.Get(Family::kSystem, engine::kMembershipKey, &record)) {
+    std::string_view value = record;
+    CHECK(TakeBig64(&value, &membership_index_));
+  }
+  const std::string first(engine::kSessionPrefix);
+  auto it = txn.NewIterator(Family::kSystem, first, engine::PrefixEnd(first));
+  for (it->Seek(first); it->Valid(); it->Next()) {
+    std::string_view key = it->key().substr(first.size());
+    std::string_view value = it->value();
+    raft::NodeId node;
+    CHECK(TakeBig64(&key, &node));
+    SessionState& session = sessions_[node];
+    CHECK(TakeBig64(&value, &session.incarnation));
+    CHECK(TakeBig64(&value, &session.seq));
+  }
+}
+
+uint64_t StateMachine::own_seq() const {
+  auto it = sessions_.find(node_);
+  return it != sessions_.end() && it->second.incarnation == incarnation_ ? it->second.seq : 0;
+}
+
+void StateMachine::Apply(const raft::Entry& entry, std::vector<LaneReply>* replies) {
+  CHECK_EQ(entry.index, applied_.index + 1);
+  CHECK_GE(entry.term, applied_.term);
+  applied_ = {entry.term, entry.index};
+  dirty_ = true;
+  if (entry.type == raft::EntryType::kConfChange) {
+    membership_index_ = entry.index;
+    membership_dirty_ = true;
+    return;
+  }
+  std::string_view data = entry.Data();
+  if (data.empty()) return;  // the no-op of a term
+  EntryReader reader(data);
+  CHECK_OK(reader.ReadHeader());
+  // The leader's clock may be behind that of the leader before it; time in the log never goes
+  // back, or a key that had expired could live again.
+  entry_time_ms_ = std::max(entry_time_ms_, reader.now_ms());
+  CHECK(!must_commit_);
+  engine_->txn().BeginEntry(entry.index, entry_time_ms_, reader.seed());
+  const engine::DatabaseMap databases = engine_->txn().databases();
+  ApplyBatches(&reader, replies);
+  if (engine_->txn().databases().prefix != databases.prefix) must_commit_ = true;
+}
+
+void StateMachine::ApplyBatches(EntryReader* reader, std::vector<LaneReply>* replies) {
+  for (;;) {
+    BatchHeader header;
+    Status next = reader->NextBatch(&header);
+    if (next.code() == Code::kNotFound) return;
+    CHECK_OK(next);
+    SessionState& session = sessions_[header.node];
+    if (header.incarnation < session.incarnation) continue;  // of a run that has ended
+    if (header.incarnation > session.incarnation) session = {header.incarnation, 0};
+    // A repeat is skipped, and so is a batch behind a gap: the missing ones are on their way from
+    // the same node, followed by this one again.
+    if (header.seq != session.seq + 1) continue;
+    session.seq = header.seq;
+    if (std::find(touched_sessions_.begin(), touched_sessions_.end(), header.node) ==
+        touched_sessions_.end()) {
+      touched_sessions_.push_back(header.node);
+    }
+    bool own = header.node == node_ && header.incarnation == incarnation_;
+    if (!own) {
+      ApplyBatch(header, reader, false, &unsent_, nullptr);
+      continue;
+    }
+    LaneReply answer;
+    answer.lane = header.lane;
+    answer.reply.ticket = header.ticket;
+    ApplyBatch(header, reader, true, &answer.reply.bytes, &answer.reply.ends);
+    // An empty batch took the place of one whose client has had its answer.
+    if (header.count > 0) replies->push_back(std::move(answer));
+  }
+}
+
+void StateMachine::ApplyBatch(const BatchHeader& header, EntryReader* reader, bool own,
+                              std::string* bytes, std::vector<uint64_t>* ends) {
+  uint32_t count = 0;
+  for (;;) {
+    Status next = reader->NextItem(&item_);
+    if (next.code() == Code::kNotFound) break;
+    CHECK_OK(next);
+    ++count;
+    if (own || item_.kind != ItemKind::kRead) RunItem(item_, bytes);
+    if (own) {
+      ends->push_back(bytes->size());
+    } else {
+      bytes->clear();
+    }
+  }
+  CHECK_EQ(count, header.count);
+}
+
+void StateMachine::RunItem(const Item& item, std::string* out) {
+  engine::Txn& txn = engine_->txn();
+  if (item.kind == ItemKind::kExpire) {
+    // args := (meta key, deadline in ms as text)*
+    CHECK_EQ(item.args.size() % 2, 0u);
+    for (size_t i = 0; i < item.args.size(); i += 2) {
+      int64_t deadline_ms;
+      CHECK(ParseInt64(item.args[i + 1], &deadline_ms));
+      if (types::DeleteIfExpired(txn, item.args[i], deadline_ms)) ++expired_keys_;
+    }
+    return;
+  }
+  if (item.kind == ItemKind::kReclaim) {
+    types::Reclaim(txn);
+    must_commit_ = true;
+    return;
+  }
+  CHECK(!item.args.empty());
+  resp::Writer reply(out, item.protocol);
+  const size_t start = out->size();
+  const commands::CommandSpec* spec = find_command_(item.args[0]);
+  if (spec != nullptr && !spec->subcommands.empty() && item.args.size() > 1) {
+    for (const commands::CommandSpec& sub : spec->subcommands) {
+      if (EqualsIgnoreCase(sub.name, item.args[1])) {
+        spec = &sub;
+        break;
+      }
+    }
+  }
+  CHECK_MSG(spec != nullptr && (spec->handler.write != nullptr || spec->handler.read != nullptr),
+            "the log holds a command that this version does not know: " +
+                std::string(item.args[0]) + "; upgrade this node");
+  int argc = static_cast<int>(item.args.size());
+  CHECK(spec->arity > 0 ? argc == spec->arity : argc >= -spec->arity);
+  Status status;
+  if (item.kind == ItemKind::kWrite) {
+    CHECK(spec->handler.write != nullptr);
+    commands::WriteContext context(txn, item.db);
+    status = spec->handler.write(context, item.args, reply);
+  } else {
+    CHECK(spec->handler.read != nullptr);
+    commands::ReadContext context(txn, item.db);
+    status = spec->handler.read(context, item.args, reply);
+  }
+  if (!status.ok()) {
+    out->resize(start);
+    commands::WriteError(status, reply);
+  }
+}
+
+void StateMachine::Commit() {
+  if (!dirty_) return;
+  engine::Txn& txn = engine_->txn();
+  for (raft::NodeId node : touched_sessions_) {
+    const SessionState& session = sessions_[node];
+    std::string value;
+    PutBig64(&value, session.incarnation);
+    PutBig64(&value, session.seq);
+    txn.Put(Family::kSystem, engine::SessionKey(node), std::move(value));
+  }
+  touched_sessions_.clear();
+  if (membership_dirty_) {
+    std::string value;
+    PutBig64(&value, membership_index_);
+    txn.Put(Family::kSystem, engine::kMembershipKey, std::move(value));
+    membership_dirty_ = false;
+  }
+  txn.Put(Family::kSystem, engine::kAppliedKey,
+          engine::EncodeApplied({applied_.index, applied_.term, entry_time_ms_}));
+  engine_->Commit();
+  dirty_ = false;
+  must_commit_ = false;
+}
+
+}  // namespace metastore::replica

@@ -1,0 +1,87 @@
+// StateMachine: applies committed entries to the engine, in log order, each batch once. From the
+// same log every replica computes the same bytes: time and chance come from the entry, and
+// nothing here looks at the node's own configuration or clock. apply role.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "commands/command_spec.h"
+#include "engine/engine.h"
+#include "raft/types.h"
+#include "replica/proposal.h"
+#include "replica/replica.h"
+
+namespace metastore::replica {
+
+// Finds a command by name in any case; null when there is none.
+using CommandFinder = const commands::CommandSpec* (*)(std::string_view name);
+
+// The place of a node's session in the replicated state.
+struct SessionState {
+  uint64_t incarnation = 0;
+  uint64_t seq = 0;  // the last one applied
+  friend bool operator==(const SessionState&, const SessionState&) = default;
+};
+
+struct LaneReply {
+  Lane lane = 0;
+  BatchReply reply;
+};
+
+class StateMachine {
+ public:
+  // `node` and `incarnation` name this node's own session: its batches get replies.
+  StateMachine(engine::Engine* engine, raft::NodeId node, uint64_t incarnation,
+               CommandFinder find_command);
+
+  // Applies one entry into the engine's Txn; the effects are visible after Commit, and only then
+  // may the replies, added to *replies, leave. CHECKs that entries come in order and that every
+  // byte of them makes sense: a replica that skipped one would differ from the others.
+  void Apply(const raft::Entry& entry, std::vector<LaneReply>* replies);
+  void Commit();
+  // True: Commit before the next Apply. A database that gets a new physical prefix, or whose old
+  // one is reclaimed, may not share a WriteBatch with other entries (types::FlushDatabase).
+  bool must_commit() const { return must_commit_; }
+  // Gathered since the last Commit.
+  size_t uncommitted_bytes() const { return engine_->txn().bytes(); }
+
+  // Reads its own state anew, after the engine installed a snapshot.
+  void Reload();
+
+  raft::Position applied() const { return applied_; }
+  raft::Index membership_index() const { return membership_index_; }
+  // What is applied of this node's own session.
+  uint64_t own_seq() const;
+  uint64_t expired_keys() const { return expired_keys_; }
+
+  // The position that an engine::kAppliedKey record holds (also of a checkpoint).
+  static raft::Position DecodeApplied(std::string_view record);
+
+ private:
+  void ApplyBatches(EntryReader* reader, std::vector<LaneReply>* replies);
+  void ApplyBatch(const BatchHeader& header, EntryReader* reader, bool own, std::string* bytes,
+                  std::vector<uint64_t>* ends);
+  void RunItem(const Item& item, std::string* out);
+
+  engine::Engine* const engine_;
+  const raft::NodeId node_;
+  const uint64_t incarnation_;
+  const CommandFinder find_command_;
+
+  raft::Position applied_;
+  int64_t entry_time_ms_ = 0;
+  raft::Index membership_index_ = 0;
+  bool membership_dirty_ = false;
+  std::map<raft::NodeId, SessionState> sessions_;
+  std::vector<raft::NodeId> touched_sessions_;
+  bool dirty_ = false;
+  bool must_commit_ = false;
+  uint64_t expired_keys_ = 0;
+  Item item_;          // reused
+  std::string unsent_;  // replies of other nodes' commands go here and are forgotten
+};
+
+}  // namespace metastore::replica

@@ -1,0 +1,656 @@
+#include "replica/threaded_replica.h"
+
+#include <sys/prctl.h>
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <variant>
+
+#include "base/coding.h"
+#include "base/log.h"
+#include "base/mailbox.h"
+#include "base/thread_role.h"
+#include "engine/system_keys.h"
+#include "replica/peer.pb.h"
+#include "replica/snapshot_transfer.h"
+#include "types/keyspace.h"
+
+namespace metastore::replica {
+namespace {
+
+// Batches that this node makes for itself (expiry) come back on no io loop's lane.
+constexpr Lane kInternalLane = 1 << 20;
+// One apply turn is committed at the latest when it has gathered this much.
+constexpr size_t kMaxTurnBytes = 4 << 20;
+constexpr size_t kMaxExpiredPerBatch = 1000;
+constexpr int64_t kExpireIntervalNs = 100'000'000;
+constexpr int64_t kMaintenanceIntervalNs = 500'000'000;
+constexpr int64_t kInfoIntervalNs = 20'000'000;
+
+// --- what comes to the raft role -----------------------------------------------------------------
+struct SubmitEvent {
+  Lane lane;
+  uint64_t ticket;
+  std::string body;
+  uint32_t count;
+};
+struct ReadEvent {
+  Lane lane;
+  uint64_t ticket;
+};
+struct PersistedEvent {
+  uint64_t persist_number;
+};
+struct AppliedEvent {
+  raft::Position position;
+  uint64_t own_seq;
+};
+using RaftEvent = std::variant<SubmitEvent, ReadEvent, PersistedEvent, AppliedEvent,
+                               std::function<void()>>;
+
+// --- what comes to the log role ------------------------------------------------------------------
+struct WriteTask {
+  uint64_t persist_number;
+  engine::LogWrite write;
+};
+struct CompactTask {
+  raft::Position upto;
+  raft::Membership membership;
+};
+using LogTask = std::variant<WriteTask, CompactTask>;
+
+// --- what comes to the apply role ----------------------------------------------------------------
+struct GrantTask {
+  raft::Index index;
+  Lane lane;
+  uint64_t ticket;
+};
+using ApplyTask =
+    std::variant<std::vector<raft::Entry>, GrantTask, raft::SnapshotMetadata,
+                 std::function<void()>>;
+
+class ThreadedReplica : public Replica,
+                        private DriverOutputs,
+                        private TransportHandler,
+                        private Worker {
+ public:
+  ThreadedReplica(const ThreadedReplicaOptions& options, const Clock* clock,
+                  engine::Engine* engine, engine::LogStore* log, Transport* transport)
+      : options_(options),
+        clock_(clock),
+        engine_(engine),
+        log_(log),
+        transport_(transport),
+        raft_inbox_([transport] { transport->Wake(); }),
+        state_machine_(engine, options.driver.raft.id, options.driver.incarnation,
+                       options.find_command),
+        active_expire_(options.active_expire) {
+    applied_.store(state_machine_.applied().index);
+    info_.peers = options.peers;
+    info_.id = options.driver.raft.id;
+  }
+
+  ~ThreadedReplica() override { Stop(); }
+
+  // --- Replica, io role ------------------------------------------------------------------------
+  void SetLane(Lane lane, LaneSink* sink) override {
+    if (lanes_.size() <= lane) lanes_.resize(lane + 1);
+    lanes_[lane] = sink;
+  }
+  void Submit(Lane lane, uint64_t ticket, std::string body, uint32_t count) override {
+    raft_inbox_.Put(SubmitEvent{lane, ticket, std::move(body), count});
+  }
+  bool MayReadNow() const override {
+    // The lease first: while it holds, no other node can have acknowledged anything that the
+    // commit index read after it does not cover.
+    return LeaseHolds() &&
+           applied_.load(std::memory_order_acquire) >= commit_.load(std::memory_order_acquire);
+  }
+  void RequestRead(Lane lane, uint64_t ticket) override {
+    if (LeaseHolds()) {
+      apply_inbox_.Put(GrantTask{commit_.load(std::memory_order_acquire), lane, ticket});
+    } else {
+      raft_inbox_.Put(ReadEvent{lane, ticket});
+    }
+  }
+  std::unique_ptr<engine::View> NewView() const override {
+    return engine_->NewView(clock_->WallMs());
+  }
+
+  // --- Replica, any thread ---------------------------------------------------------------------
+  ReplicaInfo Info() const override {
+    std::lock_guard<std::mutex> lock(info_mutex_);
+    ReplicaInfo info = info_;
+    info.applied_index = applied_.load();
+    info.log_syncs = log_syncs_.load();
+    info.log_bytes_written = log_bytes_.load();
+    info.expired_keys = expired_keys_.load();
+    return info;
+  }
+  engine::EngineStats EngineStats() const override { return engine_->Stats(); }
+  bool DiskNearlyFull() const override { return disk_nearly_full_.load(std::memory_order_relaxed); }
+  void SetActiveExpire(bool on) override { active_expire_.store(on); }
+  void TransferLeadership(raft::NodeId target) override {
+    PostBack([this, target] { driver_->TransferLeadership(target); });
+  }
+
+  // --- Replica, main thread --------------------------------------------------------------------
+  Status Start() override {
+    CHECK(!running_);
+    running_ = true;
+    LookAtDisk();
+    raft_thread_ = std::thread([this] { RaftMain(); });
+    log_thread_ = std::thread([this] { LogMain(); });
+    apply_thread_ = std::thread([this] { ApplyMain(); });
+    worker_thread_ = std::thread([this] { WorkerMain(); });
+    return Status::Ok();
+  }
+
+  void HandOver() override {
+    std::unique_lock<std::mutex> lock(info_mutex_);
+    if (info_.role != raft::Role::kLeader || info_.peers.empty()) return;
+    lock.unlock();
+    TransferLeadership(raft::kNoNode);
+    lock.lock();
+    info_changed_.wait_for(lock, std::chrono::seconds(1),
+                           [this] { return info_.role != raft::Role::kLeader; });
+  }
+
+  void Stop() override {
+    if (!running_) return;
+    running_ = false;
+    PostBack([this] {
+      driver_->Abandon();
+      transport_->Stop();
+    });
+    raft_thread_.join();
+    worker_inbox_.Close();
+    worker_thread_.join();
+    log_inbox_.Close();
+    log_thread_.join();
+    apply_inbox_.Close();
+    apply_thread_.join();
+    Status flushed = engine_->Flush();
+    // Nothing is lost by this: the log holds what the state machine has not flushed.
+    if (!flushed.ok()) log::warn("cannot flush at shutdown: {}", flushed.ToString());
+  }
+
+ private:
+  bool LeaseHolds() const {
+    int64_t until = lease_until_.load(std::memory_order_acquire);
+    return until == INT64_MAX || (until > 0 && clock_->BootNs() < until);
+  }
+
+  // --- raft role -------------------------------------------------------------------------------
+  void RaftMain() {
+    prctl(PR_SET_NAME, "raft");
+    raft_role_.Bind();
+    now_ns_ = clock_->BootNs();
+    driver_ = std::make_unique<RaftDriver>(options_.driver, log_, now_ns_,
+                                           static_cast<DriverOutputs*>(this));
+    sender_ = std::make_unique<SnapshotSender>(
+        engine_, transport_, static_cast<Worker*>(this), options_.directory + "/snapshot/out",
+        options_.snapshot_bytes_per_second,
+        [this](raft::NodeId peer, bool ok, raft::Index index) {
+          if (ok) ++snapshots_sent_;
+          driver_->OnSnapshotSent(peer, ok, index);
+        });
+    receiver_ = std::make_unique<SnapshotReceiver>(
+        transport_, static_cast<Worker*>(this), options_.directory + "/snapshot/in",
+        [this](const raft::SnapshotMetadata& snapshot) {
+          return driver_->OnSnapshotReceived(snapshot);
+        });
+    transport_->Run(this);
+    sender_->CancelAll();
+  }
+
+  void OnTurn() override {
+    raft_role_.Assert();
+    now_ns_ = clock_->BootNs();
+    driver_->OnTime(now_ns_, clock_->WallMs());
+    raft_inbox_.TakeAll(&raft_events_);
+    for (RaftEvent& event : raft_events_) {
+      std::visit([this](auto& e) { On(e); }, event);
+    }
+    sender_->OnTime(now_ns_);
+    driver_->Pump();
+    transport_->AcceptForwards(driver_->WantsForwards());
+    if (now_ns_ - last_expire_ns_ >= kExpireIntervalNs) StartExpiry();
+    if (now_ns_ - last_info_ns_ >= kInfoIntervalNs) PublishInfo();
+  }
+
+  void On(SubmitEvent& e) { driver_->Submit(e.lane, e.ticket, std::move(e.body), e.count); }
+  void On(ReadEvent& e) { driver_->RequestRead(e.lane, e.ticket); }
+  void On(PersistedEvent& e) { driver_->OnPersisted(e.persist_number); }
+  void On(AppliedEvent& e) { driver_->OnApplied(e.position, e.own_seq); }
+  void On(std::function<void()>& f) { f(); }
+
+  bool OnFrame(raft::NodeId from, const wire::Frame& frame) override {
+    raft_role_.Assert();
+    switch (frame.type) {
+      case wire::FrameType::kRaft: {
+        Result<raft::Message> message = wire::DecodeRaft(frame.body);
+        if (!message.ok() || message->from != from) return false;
+        driver_->OnRaftMessage(std::move(*message));
+        return true;
+      }
+      case wire::FrameType::kForward: {
+        peer::Forward forward;
+        if (!forward.ParseFromArray(frame.body.data(), static_cast<int>(frame.body.size()))) {
+          return false;
+        }
+        for (const std::string& batch : forward.batches()) driver_->OnForward(batch);
+        return true;
+      }
+      case wire::FrameType::kSnapshotOffer:
+        // The copy that is being installed lies where the next one would be written; the leader
+        // offers again.
+        if (driver_->awaits_install()) return true;
+        receiver_->OnOffer(from, frame.body, driver_->node().commit_index());
+        return true;
+      case wire::FrameType::kSnapshotChunk:
+        receiver_->OnChunk(from, frame.body);
+        return true;
+      case wire::FrameType::kSnapshotAck:
+        sender_->OnAck(from, frame.body, now_ns_);
+        return true;
+      case wire::FrameType::kHello:
+      case wire::FrameType::kRefusal:
+        return false;
+    }
+    return true;  // of a newer version; nothing here depends on it
+  }
+  void OnLinkUp(raft::NodeId peer, wire::Channel channel) override {
+    if (channel == wire::Channel::kForward) driver_->OnForwardLinkUp(peer);
+  }
+  void OnLinkDown(raft::NodeId, wire::Channel) override {}
+  bool KnowsDisk(raft::NodeId peer, uint64_t disk_incarnation) override {
+    const std::string name = "peer-disk/" + std::to_string(peer);
+    const std::string seen = std::to_string(disk_incarnation);
+    std::optional<std::string> known = log_->GetRecord(name);
+    if (known) return *known == seen;
+    CHECK_OK(log_->PutRecord(name, seen));
+    return true;
+  }
+
+  void SendRaft(const raft::Message& message) override {
+    transport_->Send(message.to, wire::Channel::kRaft, wire::EncodeRaft(message));
+  }
+  void SendForward(raft::NodeId leader, std::vector<std::string> batches) override {
+    peer::Forward forward;
+    for (std::string& batch : batches) *forward.add_batches() = std::move(batch);
+    transport_->Send(leader, wire::Channel::kForward,
+                     wire::MakeFrame(wire::FrameType::kForward, forward.SerializeAsString()));
+  }
+  void Write(uint64_t persist_number, engine::LogWrite write) override {
+    log_inbox_.Put(WriteTask{persist_number, std::move(write)});
+  }
+  void Apply(std::vector<raft::Entry> entries) override { apply_inbox_.Put(std::move(entries)); }
+  void GrantRead(raft::Index index, Lane lane, uint64_t ticket) override {
+    apply_inbox_.Put(GrantTask{index, lane, ticket});
+  }
+  void RefuseRead(Lane lane, uint64_t ticket) override { Deliver(lane, ReadPermission{ticket, false}); }
+  void Answer(Lane lane, BatchReply reply) override { Deliver(lane, std::move(reply)); }
+  void PublishCommit(raft::Index commit_index) override {
+    commit_.store(commit_index, std::memory_order_release);
+  }
+  void PublishLease(int64_t lease_until_ns) override {
+    lease_until_.store(lease_until_ns, std::memory_order_release);
+  }
+  void SendSnapshot(raft::NodeId peer) override {
+    sender_->Start(peer, driver_->node().term(), driver_->node().membership(), now_ns_);
+  }
+  void Install(const raft::SnapshotMetadata& snapshot) override { apply_inbox_.Put(snapshot); }
+  void Compact(raft::Position upto, const raft::Membership& membership) override {
+    log_inbox_.Put(CompactTask{upto, membership});
+  }
+  void OnRoleChange(raft::Role role, raft::Term term, raft::NodeId leader) override {
+    std::string known = leader == raft::kNoNode || role == raft::Role::kLeader
+                            ? std::string()
+                            : ", leader is node " + std::to_string(leader);
+    log::info("became {} at term {}{}", raft::RoleName(role), term, known);
+    if (role != raft::Role::kLeader) sender_->CancelAll();
+    leads_.store(role == raft::Role::kLeader);
+    PublishInfo();
+  }
+
+  void PublishInfo() {
+    last_info_ns_ = now_ns_;
+    raft::NodeStatus status = driver_->node().GetStatus();
+    std::lock_guard<std::mutex> lock(info_mutex_);
+    info_.role = status.role;
+    info_.leader = status.leader;
+    info_.term = status.term;
+    info_.commit_index = status.commit_index;
+    info_.log_first = status.first_index;
+    info_.log_last = status.last_index;
+    info_.pending_batches = driver_->pending().size();
+    info_.pending_bytes = driver_->pending().bytes();
+    info_.snapshots_sent = snapshots_sent_;
+    info_.snapshots_installed = snapshots_installed_;
+    info_.leader_changes = driver_->leader_changes();
+    for (PeerInfo& peer : info_.peers) {
+      int64_t contact_ns = transport_->LastContactNs(peer.id);
+      peer.last_contact_ms = contact_ns == 0 ? -1 : (now_ns_ - contact_ns) / 1'000'000;
+      peer.state.clear();
+      peer.match_index = 0;
+      for (const raft::PeerStatus& known : status.peers) {
+        if (known.id != peer.id) continue;
+        peer.state = known.active ? std::string(known.state) : "down";
+        peer.match_index = known.match_index;
+        peer.learner = known.learner;
+      }
+    }
+    info_changed_.notify_all();
+  }
+
+  // Asks the apply role for keys that are due; what it finds comes back as a batch like any other.
+  void StartExpiry() {
+    last_expire_ns_ = now_ns_;
+    if (!active_expire_.load() || !leads_.load() || expiry_under_way_) return;
+    expiry_under_way_ = true;
+    apply_inbox_.Put([this] { CollectExpired(); });
+  }
+
+  // --- log role --------------------------------------------------------------------------------
+  void LogMain() {
+    prctl(PR_SET_NAME, "log");
+    std::vector<LogTask> tasks;
+    for (;;) {
+      log_inbox_.WaitAndTakeAll(&tasks);
+      if (tasks.empty()) return;
+      engine::LogWrite gathered;
+      uint64_t persist_number = 0;
+      auto write_gathered = [&] {
+        if (persist_number == 0) return;
+        for (const raft::Entry& entry : gathered.entries) log_bytes_ += entry.Size();
+        CHECK_OK(log_->Append(gathered));
+        log_syncs_.fetch_add(1, std::memory_order_relaxed);
+        raft_inbox_.Put(PersistedEvent{persist_number});
+        gathered = {};
+        persist_number = 0;
+      };
+      for (LogTask& task : tasks) {
+        if (CompactTask* compact = std::get_if<CompactTask>(&task)) {
+          write_gathered();
+          CHECK_OK(log_->Compact(compact->upto, compact->membership));
+          raft::Index upto = compact->upto.index;
+          PostBack([this, upto] { driver_->OnCompacted(upto); });
+          continue;
+        }
+        WriteTask& write = std::get<WriteTask>(task);
+        // Writes that wait are made durable by one sync.
+        if (write.write.snapshot) write_gathered();
+        Merge(std::move(write.write), &gathered);
+        persist_number = write.persist_number;
+        if (gathered.snapshot) write_gathered();
+      }
+      write_gathered();
+    }
+  }
+
+  static void Merge(engine::LogWrite next, engine::LogWrite* gathered) {
+    if (next.hard_state) gathered->hard_state = next.hard_state;
+    if (next.snapshot) gathered->snapshot = std::move(next.snapshot);
+    if (next.entries.empty()) return;
+    std::vector<raft::Entry>& entries = gathered->entries;
+    while (!entries.empty() && entries.back().index >= next.entries.front().index) {
+      entries.pop_back();
+    }
+    std::move(next.entries.begin(), next.entries.end(), std::back_inserter(entries));
+  }
+
+  // --- apply role ------------------------------------------------------------------------------
+  void ApplyMain() {
+    prctl(PR_SET_NAME, "apply");
+    std::vector<ApplyTask> tasks;
+    for (;;) {
+      apply_inbox_.WaitAndTakeAll(&tasks);
+      if (tasks.empty()) return;
+      for (ApplyTask& task : tasks) {
+        std::visit([this](auto& t) { Do(t); }, task);
+      }
+      FinishTurn();
+    }
+  }
+
+  void Do(std::vector<raft::Entry>& entries) {
+    for (const raft::Entry& entry : entries) {
+      state_machine_.Apply(entry, &replies_);
+      if (state_machine_.must_commit() || state_machine_.uncommitted_bytes() >= kMaxTurnBytes) {
+        FinishTurn();
+      }
+    }
+    entries.clear();
+  }
+  void Do(GrantTask& grant) { grants_.push_back(grant); }
+  void Do(std::function<void()>& work) {
+    FinishTurn();
+    work();
+  }
+  void Do(raft::SnapshotMetadata& snapshot) {
+    FinishTurn();
+    log::info("installing the snapshot at index {}", snapshot.index);
+    CHECK_OK(engine_->Install(options_.directory + "/snapshot/in"));
+    state_machine_.Reload();
+    CHECK_EQ(state_machine_.applied().index, snapshot.index);
+    applied_.store(snapshot.index, std::memory_order_release);
+    uint64_t own_seq = state_machine_.own_seq();
+    PostBack([this, snapshot, own_seq] {
+      ++snapshots_installed_;
+      driver_->OnInstalled(snapshot, own_seq);
+    });
+  }
+
+  // Makes what was applied visible, and only then lets anybody know.
+  void FinishTurn() {
+    raft::Index before = applied_.load(std::memory_order_relaxed);
+    raft::Position now = state_machine_.applied();
+    if (now.index != before) {
+      state_machine_.Commit();
+      applied_.store(now.index, std::memory_order_release);
+      expired_keys_.store(state_machine_.expired_keys(), std::memory_order_relaxed);
+      for (LaneReply& reply : replies_) Deliver(reply.lane, std::move(reply.reply));
+      replies_.clear();
+      raft_inbox_.Put(AppliedEvent{now, state_machine_.own_seq()});
+    }
+    std::erase_if(grants_, [this, &now](const GrantTask& grant) {
+      if (grant.index > now.index) return false;
+      Deliver(grant.lane, ReadPermission{grant.ticket, true});
+      return true;
+    });
+  }
+
+  void CollectExpired() {
+    BatchBuilder batch;
+    {
+      std::unique_ptr<engine::View> view = engine_->NewView(clock_->WallMs());
+      std::vector<types::ExpiredKey> due =
+          types::CollectExpired(*view, view->now_ms(), kMaxExpiredPerBatch);
+      std::vector<std::string> deadlines;
+      deadlines.reserve(due.size());
+      std::vector<std::string_view> args;
+      for (const types::ExpiredKey& key : due) {
+        deadlines.push_back(std::to_string(key.deadline_ms));
+        args.push_back(key.meta_key);
+        args.push_back(deadlines.back());
+      }
+      if (!args.empty()) batch.Add(ItemKind::kExpire, 2, 0, args);
+      if (types::NeedsReclaim(*view)) batch.Add(ItemKind::kReclaim, 2, 0, {});
+    }
+    uint32_t count = batch.count();
+    if (count == 0) {
+      PostBack([this] { expiry_under_way_ = false; });
+    } else {
+      raft_inbox_.Put(SubmitEvent{kInternalLane, 0, batch.Take(), count});
+    }
+  }
+
+  // --- worker ----------------------------------------------------------------------------------
+  void Post(std::function<void()> work) override { worker_inbox_.Put(std::move(work)); }
+  void PostBack(std::function<void()> done) override { raft_inbox_.Put(std::move(done)); }
+
+  void WorkerMain() {
+    prctl(PR_SET_NAME, "worker");
+    std::vector<std::function<void()>> tasks;
+    for (;;) {
+      bool closed = !worker_inbox_.WaitAndTakeAllFor(
+          std::chrono::nanoseconds(kMaintenanceIntervalNs), &tasks);
+      for (std::function<void()>& task : tasks) task();
+      if (closed) return;
+      int64_t now_ns = clock_->BootNs();
+      if (now_ns - last_maintenance_ns_ >= kMaintenanceIntervalNs) {
+        last_maintenance_ns_ = now_ns;
+        Maintain();
+      }
+    }
+  }
+
+  void Maintain() {
+    LookAtDisk();
+    uint64_t logged = log_bytes_.load();
+    if (logged - log_bytes_at_flush_ > options_.log_flush_bytes) {
+      log_bytes_at_flush_ = logged;
+      Status flushed = engine_->Flush();
+      if (!flushed.ok()) log::warn("cannot flush: {}", flushed.ToString());
+    }
+    std::optional<std::string> record = engine_->ReadFlushed(engine::kAppliedKey);
+    if (!record) return;
+    raft::Position flushed = StateMachine::DecodeApplied(*record);
+    if (flushed.index == last_flushed_) return;
+    last_flushed_ = flushed.index;
+    PostBack([this, flushed] { driver_->OnFlushed(flushed); });
+  }
+
+  void LookAtDisk() {
+    struct statvfs fs;
+    if (statvfs(options_.directory.c_str(), &fs) != 0) return;
+    uint64_t free = uint64_t{fs.f_bavail} * fs.f_frsize;
+    bool nearly_full = free < options_.disk_reserve_bytes;
+    if (nearly_full != disk_nearly_full_.load()) {
+      if (nearly_full) {
+        log::warn("the disk is nearly full ({} bytes free, reserve {}): refusing writes that grow",
+                  free, options_.disk_reserve_bytes);
+      } else {
+        log::info("the disk has room again ({} bytes free)", free);
+      }
+    }
+    disk_nearly_full_.store(nearly_full);
+  }
+
+  // --- any role --------------------------------------------------------------------------------
+  template <class Value>
+  void Deliver(Lane lane, Value value) {
+    if (lane == kInternalLane) {
+      PostBack([this] { expiry_under_way_ = false; });
+      return;
+    }
+    CHECK_LT(lane, lanes_.size());
+    lanes_[lane]->Deliver(std::move(value));
+  }
+
+  const ThreadedReplicaOptions options_;
+  const Clock* const clock_;
+  engine::Engine* const engine_;
+  engine::LogStore* const log_;
+  Transport* const transport_;
+  std::vector<LaneSink*> lanes_;
+  bool running_ = false;  // main thread
+
+  Mailbox<RaftEvent> raft_inbox_;
+  Mailbox<LogTask> log_inbox_;
+  Mailbox<ApplyTask> apply_inbox_;
+  Mailbox<std::function<void()>> worker_inbox_;
+
+  // The read gate (MayReadNow).
+  std::atomic<int64_t> lease_until_{0};
+  std::atomic<raft::Index> commit_{0};
+  std::atomic<raft::Index> applied_{0};
+
+  // raft role
+  ThreadRole raft_role_;
+  std::unique_ptr<RaftDriver> driver_;
+  std::unique_ptr<SnapshotSender> sender_;
+  std::unique_ptr<SnapshotReceiver> receiver_;
+  std::vector<RaftEvent> raft_events_;
+  int64_t now_ns_ = 0;
+  int64_t last_expire_ns_ = 0;
+  int64_t last_info_ns_ = 0;
+  bool expiry_under_way_ = false;
+  uint64_t snapshots_sent_ = 0;
+  uint64_t snapshots_installed_ = 0;
+
+  // apply role
+  StateMachine state_machine_;
+  std::vector<LaneReply> replies_;
+  std::vector<GrantTask> grants_;
+
+  // worker
+  int64_t last_maintenance_ns_ = 0;
+  uint64_t log_bytes_at_flush_ = 0;
+  raft::Index last_flushed_ = 0;
+
+  std::atomic<bool> active_expire_;
+  std::atomic<bool> leads_{false};
+  std::atomic<bool> disk_nearly_full_{false};
+  std::atomic<uint64_t> log_syncs_{0};
+  std::atomic<uint64_t> log_bytes_{0};
+  std::atomic<uint64_t> expired_keys_{0};
+
+  mutable std::mutex info_mutex_;
+  std::condition_variable info_changed_;
+  ReplicaInfo info_;
+
+  std::thread raft_thread_, log_thread_, apply_thread_, worker_thread_;
+};
+
+}  // namespace
+
+std::unique_ptr<Replica> MakeThreadedReplica(const ThreadedReplicaOptions& options,
+                                             const Clock* clock, engine::Engine* engine,
+                                             engine::LogStore* log, Transport* transport) {
+  return std::make_unique<ThreadedReplica>(options, clock, engine, log, transport);
+}
+
+Status RecoverLog(const engine::Engine& engine, engine::LogStore* log, raft::Config* config,
+                  raft::Index* membership_index) {
+  raft::Position applied;
+  *membership_index = 0;
+  std::optional<std::string> membership = engine.ReadFlushed(engine::kMembershipKey);
+  if (membership) *membership_index = ReadBig64(membership->data());
+  std::optional<std::string> record = engine.ReadFlushed(engine::kAppliedKey);
+  if (record) applied = StateMachine::DecodeApplied(*record);
+  if (applied.index > log->last_index()) {
+    if (log->hard_state().term < applied.term && log->last_index() != 0) {
+      log::info("the snapshot at index {} was installed but not yet in the log", applied.index);
+    }
+    engine::LogWrite write;
+    raft::HardState hard_state = log->hard_state();
+    hard_state.term = std::max(hard_state.term, applied.term);
+    hard_state.commit_index = std::max(hard_state.commit_index, applied.index);
+    if (hard_state.term != log->hard_state().term) hard_state.voted_for = raft::kNoNode;
+    write.hard_state = hard_state;
+    write.snapshot = raft::SnapshotMetadata{applied.index, applied.term, log->start_membership()};
+    RETURN_IF_ERROR(log->Append(write));
+  }
+  if (applied.index < log->start().index) {
+    return Status::Corruption("the state machine ends at index " + std::to_string(applied.index) +
+                              " and the log begins behind index " +
+                              std::to_string(log->start().index) +
+                              ": entries between them are lost; restore this node from its peers");
+  }
+  config->membership = log->start_membership();
+  config->hard_state = log->hard_state();
+  config->log_start = log->start();
+  config->last_index = log->last_index();
+  config->applied_index = applied.index;
+  return Status::Ok();
+}
+
+}  // namespace metastore::replica

@@ -1,0 +1,50 @@
+// Transport: the loop that the raft role runs in, and its links to peers. net::PeerTransport is
+// the real one; the simulator has its own.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "raft/types.h"
+#include "replica/wire.h"
+
+namespace metastore::replica {
+
+// Called in the raft role's loop.
+class TransportHandler {
+ public:
+  virtual ~TransportHandler() = default;
+  // A frame of a peer whose Hello was accepted. False: it makes no sense; drop the connection.
+  virtual bool OnFrame(raft::NodeId from, const wire::Frame& frame) = 0;
+  // A connection to `peer` on this channel is (again) usable.
+  virtual void OnLinkUp(raft::NodeId peer, wire::Channel channel) = 0;
+  virtual void OnLinkDown(raft::NodeId peer, wire::Channel channel) = 0;
+  // Is this disk the one that `peer` had when it was first seen? The first one is remembered.
+  virtual bool KnowsDisk(raft::NodeId peer, uint64_t disk_incarnation) = 0;
+  // After the events of each turn of the loop, and at least once per tick.
+  virtual void OnTurn() = 0;
+};
+
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  // Runs the loop in this thread until Stop.
+  virtual void Run(TransportHandler* handler) = 0;
+  // Any thread: makes the loop turn once, soon.
+  virtual void Wake() = 0;
+  virtual void Stop() = 0;
+
+  // The rest: raft role. Frames to one peer on one channel arrive in order or not at all; a frame
+  // is dropped when the link is down or its queue is full, and Raft, Pending and the snapshot
+  // sender repeat what was lost.
+  virtual void Send(raft::NodeId to, wire::Channel channel, std::string frame) = 0;
+  // While false, connections on the forward channel are not read.
+  virtual void AcceptForwards(bool accept) = 0;
+  virtual bool LinkUp(raft::NodeId to, wire::Channel channel) const = 0;
+  virtual int64_t LastContactNs(raft::NodeId peer) const = 0;  // boot time; 0: never
+};
+
+}  // namespace metastore::replica

@@ -1,0 +1,18 @@
+// The explicit list of groups. It is a file of its own so that a test with commands of its own
+// links none of these.
+#include "server/command_table.h"
+
+namespace metastore::server {
+
+const CommandTable& CommandTable::All() {
+  static const CommandTable table({
+      commands::StringCommands(),
+      commands::GenericCommands(),
+      ConnectionCommands(),
+      ServerCommands(),
+      CommandCommands(),
+  });
+  return table;
+}
+
+}  // namespace metastore::server

@@ -1,0 +1,608 @@
+#include "server/dispatcher.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "commands/errors.h"
+#include "resp/writer.h"
+#include "server/local_context.h"
+
+namespace metastore::server {
+namespace {
+
+using commands::Args;
+
+// What spare groups and target lists may keep of their memory.
+constexpr size_t kSpareLists = 8;
+constexpr size_t kKeptGroupBytes = 256 << 10;
+
+std::string UnknownCommand(Args args) {
+  std::string line = "ERR unknown command '";
+  line.append(args[0].substr(0, 128));
+  line.append("', with args beginning with: ");
+  size_t shown = 0;
+  for (size_t i = 1; i < args.size() && shown < 128; ++i) {
+    std::string_view arg = args[i].substr(0, 128 - shown);
+    line.append("'").append(arg).append("' ");
+    shown += arg.size() + 3;
+  }
+  return line;
+}
+
+bool ArityFits(int arity, size_t argc) {
+  return arity >= 0 ? argc == static_cast<size_t>(arity) : argc >= static_cast<size_t>(-arity);
+}
+
+size_t ArgumentBytes(Args args) {
+  size_t bytes = 0;
+  for (std::string_view arg : args) bytes += arg.size();
+  return bytes;
+}
+
+// Elements of an array reply of bulk strings that are null.
+uint32_t CountNulls(std::string_view reply) {
+  uint32_t nulls = 0;
+  size_t at = reply.find("\r\n");
+  while (at != std::string_view::npos && at + 2 < reply.size()) {
+    at += 2;
+    if (reply[at] == '_' || reply.substr(at, 3) == "$-1") ++nulls;
+    uint64_t size = 0;
+    size_t digit = at + 1;
+    for (; digit < reply.size() && reply[digit] >= '0' && reply[digit] <= '9'; ++digit) {
+      size = size * 10 + static_cast<uint64_t>(reply[digit] - '0');
+    }
+    size_t end = reply.find("\r\n", digit);
+    if (end == std::string_view::npos) break;
+    at = reply[at] == '$' && digit > at + 1 ? end + 2 + size : end;
+  }
+  return nulls;
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(Server* server, replica::Lane lane, LoopStats* stats)
+    : server_(server), replica_(&server->replica()), lane_(lane), stats_(stats) {
+  BeginTurn();
+  in_turn_ = false;
+}
+
+Dispatcher::~Dispatcher() = default;
+
+void Dispatcher::BeginTurn() {
+  if (in_turn_) return;
+  in_turn_ = true;
+  turn_wall_ms_ = server_->clock().WallMs();
+  turn_boot_ns_ = server_->clock().BootNs();
+  uint64_t version = server_->limits_version();
+  if (version == limits_version_) return;
+  limits_version_ = version;
+  limits_ = server_->limits();
+  inflight_limit_ = limits_.max_inflight_bytes / std::max(1, server_->loops());
+}
+
+int64_t Dispatcher::now_ms() {
+  BeginTurn();
+  return turn_wall_ms_;
+}
+
+// --- taking commands -------------------------------------------------------------------------
+
+bool Dispatcher::MayServe(Session* session) {
+  if (session->close_after_reply || overloaded()) return false;
+  size_t reply_bytes = session->reply_bytes();
+  if (reply_bytes >= kMaxReplyBytes) session->output_full_ = true;
+  if (session->output_full_) {
+    if (reply_bytes > kMaxReplyBytes / 2) return false;
+    session->output_full_ = false;
+  }
+  if (session->slot_count_ >= kMaxSlots) return false;
+  switch (session->wait_) {
+    case Session::Wait::kNone:
+      return true;
+    case Session::Wait::kReads:
+      if (session->reads_queued_ + session->reads_waiting_ > 0) return false;
+      break;
+    case Session::Wait::kLog:
+      if (session->in_log_ > 0) return false;
+      break;
+    case Session::Wait::kPause:
+      if (server_->pause_mode() != PauseMode::kNone) return false;
+      break;
+  }
+  session->wait_ = Session::Wait::kNone;
+  return true;
+}
+
+const Command* Dispatcher::Find(const Session& session, Args args, Status* refusal) {
+  const Command* command = server_->commands().Find(args[0]);
+  if (command == nullptr) {
+    *refusal = commands::errors::Custom(UnknownCommand(args));
+    return nullptr;
+  }
+  const commands::CommandSpec* spec = command->spec;
+  if (!command->subcommands.empty() && args.size() >= 2) {
+    const Command* subcommand = command->FindSubcommand(args[1]);
+    if (subcommand == nullptr) {
+      *refusal = commands::errors::UnknownSubcommand(command->full_name, args[1]);
+      return nullptr;
+    }
+    command = subcommand;
+    spec = command->spec;
+  }
+  const commands::Handler& handler = spec->handler;
+  bool runs = handler.read != nullptr || handler.write != nullptr || handler.local != nullptr;
+  if (!ArityFits(spec->arity, args.size()) || !runs) {
+    *refusal = commands::errors::WrongArity(command->full_name);
+  } else if (!session.authenticated && (spec->flags & commands::kNoAuth) == 0) {
+    *refusal = commands::errors::Custom("NOAUTH Authentication required.");
+  } else if ((spec->flags & commands::kDenyOom) != 0 && server_->DiskNearlyFull()) {
+    *refusal = commands::errors::Custom(kDiskFullError);
+  } else {
+    return command;
+  }
+  LoopStats::PerCommand& counters = stats_->command(command->index);
+  counters.rejected.Add(1);
+  return nullptr;
+}
+
+bool Dispatcher::TakeDrop(Session* session) {
+  if (session->reply_mode != ReplyMode::kSkipNext) return session->reply_mode == ReplyMode::kOff;
+  session->reply_mode = ReplyMode::kOn;
+  return true;
+}
+
+void Dispatcher::Taken(Session* session, const Command* command, Args args) {
+  session->wait_ = Session::Wait::kNone;
+  session->last_command = command;
+  session->last_command_ms = turn_wall_ms_;
+  session->commands.Add(1);
+  session->argument_bytes = ArgumentBytes(args);
+  stats_->commands_processed.Add(1);
+}
+
+bool Dispatcher::Dispatch(Session* session, Args args) {
+  BeginTurn();
+  CHECK(!args.empty());
+  Status refusal;
+  const Command* command = Find(*session, args, &refusal);
+  if (command == nullptr) {
+    ReplyError(session, refusal);
+    return true;
+  }
+  const commands::Handler& handler = command->spec->handler;
+  bool write = handler.write != nullptr;
+  if (PauseMode pause = server_->pause_mode(); pause != PauseMode::kNone) {
+    bool changes = write || (command->spec->flags & commands::kMayReplicate) != 0;
+    if (pause == PauseMode::kAll || changes) {
+      session->wait_ = Session::Wait::kPause;
+      return false;
+    }
+  }
+  if (handler.local != nullptr) {
+    Taken(session, command, args);
+    RunLocal(session, command, args);
+    return true;
+  }
+  if (write) {
+    // The session's earlier reads must not see this write.
+    if (session->reads_waiting_ > 0 ||
+        (session->reads_queued_ > 0 && !reads_first_ && !replica_->MayReadNow())) {
+      session->wait_ = Session::Wait::kReads;
+      return false;
+    }
+    if (session->reads_queued_ > 0) reads_first_ = true;
+    Taken(session, command, args);
+    AddToBatch(session, command, args, false);
+    return true;
+  }
+  if (session->in_log_ > 0) {
+    if (reads_in_log_ >= kMaxReadsInLog) {
+      session->wait_ = Session::Wait::kLog;
+      return false;
+    }
+    Taken(session, command, args);
+    AddToBatch(session, command, args, true);
+    return true;
+  }
+  Taken(session, command, args);
+  QueueRead(session, command, args);
+  return true;
+}
+
+void Dispatcher::RunLocal(Session* session, const Command* command, Args args) {
+  if (session->reply_mode == ReplyMode::kSkipNext) session->reply_mode = ReplyMode::kSkipThis;
+  LocalContext context(*server_, *session);
+  bool direct = !session->has_slots();
+  std::string scratch;
+  std::string* out = direct ? session->output_.Tail() : &scratch;
+  size_t start = out->size();
+  int64_t start_ns = server_->clock().BootNs();
+  resp::Writer writer(out, session->protocol);
+  Status status = command->spec->handler.local(context, args, writer);
+  if (!status.ok()) {
+    out->resize(start);
+    commands::WriteError(status, writer);
+  }
+  std::string_view reply = std::string_view(*out).substr(start);
+  LoopStats::PerCommand& counters = stats_->command(command->index);
+  counters.calls.Add(1);
+  counters.ns.Add(static_cast<uint64_t>(server_->clock().BootNs() - start_ns));
+  if (!reply.empty() && reply[0] == '-') {
+    counters.failed.Add(1);
+    stats_->error_replies.Add(1);
+  }
+  bool drop = session->reply_mode == ReplyMode::kSkipThis || session->reply_mode == ReplyMode::kOff;
+  if (session->reply_mode == ReplyMode::kSkipThis) session->reply_mode = ReplyMode::kOn;
+  if (drop) out->resize(start);
+  if (direct) {
+    session->output_.Appended();
+  } else if (!scratch.empty()) {
+    session->Fill(session->AddSlot(false), std::move(scratch));
+  }
+  MarkDirty(session);
+}
+
+void Dispatcher::ReplyError(Session* session, const Status& status) {
+  BeginTurn();
+  session->last_command_ms = turn_wall_ms_;
+  stats_->error_replies.Add(1);
+  if (!TakeDrop(session)) {
+    std::string line;
+    resp::Writer writer(&line, session->protocol);
+    commands::WriteError(status, writer);
+    if (session->has_slots()) {
+      session->Fill(session->AddSlot(false), std::move(line));
+    } else {
+      session->output_.Append(std::string_view(line));
+    }
+  }
+  MarkDirty(session);
+}
+
+// --- writes ----------------------------------------------------------------------------------
+
+void Dispatcher::AddToBatch(Session* session, const Command* command, Args args, bool read) {
+  uint64_t bytes = session->argument_bytes;
+  if (builder_.count() > 0 && builder_.bytes() + bytes > kMaxBatchBytes) CloseBatch();
+  if (builder_.count() == 0) {
+    building_.start_ns = turn_boot_ns_;
+    if (!spare_targets_.empty()) {
+      building_.targets = std::move(spare_targets_.back());
+      spare_targets_.pop_back();
+    }
+  }
+  builder_.Add(read ? replica::ItemKind::kRead : replica::ItemKind::kWrite, session->protocol,
+               session->db, args);
+  uint64_t slot = session->AddSlot(TakeDrop(session));
+  building_.targets.push_back({session, slot, command, static_cast<uint32_t>(args.size()), read});
+  ++session->in_log_;
+  ++outstanding_;
+  if (read) ++reads_in_log_;
+  uint64_t counted = bytes + kCommandOverheadBytes;
+  building_.counted_bytes += counted;
+  inflight_bytes_ += counted;
+  if (builder_.bytes() >= kMaxBatchBytes || builder_.count() >= kMaxBatchItems) CloseBatch();
+}
+
+void Dispatcher::CloseBatch() {
+  if (builder_.count() == 0) return;
+  building_.ticket = next_batch_ticket_++;
+  building_.body = builder_.Take();
+  closed_batches_.push_back(std::move(building_));
+  building_ = Batch();
+  if (!reads_first_ && hold_for_ == 0) SubmitAll();
+}
+
+void Dispatcher::SubmitAll() {
+  while (!closed_batches_.empty()) {
+    Batch& batch = closed_batches_.front();
+    std::string body = std::move(batch.body);
+    uint64_t ticket = batch.ticket;
+    uint32_t count = static_cast<uint32_t>(batch.targets.size());
+    // In the books before it is handed over: an answer may be under way at once.
+    batches_.push_back(std::move(batch));
+    closed_batches_.pop_front();
+    stats_->batches.Add(1);
+    replica_->Submit(lane_, ticket, std::move(body), count);
+  }
+}
+
+void Dispatcher::Handle(replica::BatchReply reply) {
+  BeginTurn();
+  CHECK(!batches_.empty());
+  CHECK_GE(reply.ticket, batches_.front().ticket);
+  uint64_t at = reply.ticket - batches_.front().ticket;
+  CHECK_LT(at, batches_.size());
+  Batch& batch = batches_[at];
+  CHECK(!batch.answered);
+  batch.answered = true;
+  size_t count = batch.targets.size();
+  bool applied = reply.outcome == replica::BatchOutcome::kApplied;
+  std::string error;
+  if (applied) {
+    CHECK_EQ(reply.ends.size(), count);
+  } else {
+    resp::Writer writer(&error, 2);
+    writer.Error(reply.outcome == replica::BatchOutcome::kNotApplied ? kNotAppliedError
+                                                                     : kUnknownOutcomeError);
+  }
+  uint64_t elapsed_ns =
+      static_cast<uint64_t>(std::max<int64_t>(0, turn_boot_ns_ - batch.start_ns));
+  size_t begin = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const Target& target = batch.targets[i];
+    Session* session = target.session;
+    std::string_view bytes = error;
+    if (applied) {
+      CHECK_GE(reply.ends[i], begin);
+      CHECK_LE(reply.ends[i], reply.bytes.size());
+      bytes = std::string_view(reply.bytes).substr(begin, reply.ends[i] - begin);
+      begin = reply.ends[i];
+    }
+    Count(*target.command, target.argc, target.read ? bytes : bytes.substr(0, 1));
+    stats_->command(target.command->index).ns.Add(elapsed_ns / count);
+    if (target.read) --reads_in_log_;
+    --session->in_log_;
+    if (!session->closed_) {
+      if (bytes.size() >= OutputBuffer::kMoveBytes && bytes.size() == reply.bytes.size()) {
+        session->Fill(target.slot, std::move(reply.bytes));
+      } else {
+        session->Fill(target.slot, bytes);
+      }
+      MarkDirty(session);
+    }
+    Release(session);
+  }
+  stats_->write_latency.Record(elapsed_ns / 1000, count);
+  inflight_bytes_ -= batch.counted_bytes;
+  batch.targets.clear();
+  if (spare_targets_.size() < kSpareLists) spare_targets_.push_back(std::move(batch.targets));
+  while (!batches_.empty() && batches_.front().answered) batches_.pop_front();
+}
+
+// --- reads -----------------------------------------------------------------------------------
+
+void Dispatcher::QueueRead(Session* session, const Command* command, Args args) {
+  if (reads_.reads.empty()) reads_.start_ns = turn_boot_ns_;
+  for (std::string_view arg : args) {
+    reads_.bytes.append(arg);
+    reads_.ends.push_back(reads_.bytes.size());
+  }
+  uint64_t slot = session->AddSlot(TakeDrop(session));
+  reads_.reads.push_back({session, slot, command, session->db, session->protocol,
+                          static_cast<uint32_t>(args.size())});
+  ++session->reads_queued_;
+  ++outstanding_;
+  uint64_t counted = session->argument_bytes + kCommandOverheadBytes;
+  reads_.counted_bytes += counted;
+  inflight_bytes_ += counted;
+}
+
+void Dispatcher::EndOfTurn() {
+  BeginTurn();
+  CloseBatch();
+  if (reads_first_) {
+    uint64_t ticket = next_read_ticket_;
+    ServeReads();
+    // Not served: the batch stands behind them.
+    if (!waiting_.empty() && waiting_.back().ticket == ticket) hold_for_ = ticket;
+    reads_first_ = false;
+  }
+  if (hold_for_ == 0) SubmitAll();
+  ServeReads();
+  if (hold_for_ == 0) SubmitAll();  // what was held for reads that have just been served
+  stats_->turns.Add(1);
+  in_turn_ = false;
+}
+
+// Runs the reads of this turn, or asks for permission.
+void Dispatcher::ServeReads() {
+  if (reads_.reads.empty()) return;
+  if (replica_->MayReadNow()) {
+    // Good for the reads that wait for permission too: they arrived earlier. Running them first
+    // keeps what one client sees from going back.
+    std::unique_ptr<engine::View> view = replica_->NewView();
+    while (!waiting_.empty()) {
+      ReadGroup group = std::move(waiting_.front());
+      waiting_.pop_front();
+      RunReads(*view, &group);
+      Recycle(std::move(group));
+    }
+    RunReads(*view, &reads_);
+    ReadGroup group = std::move(reads_);
+    Recycle(std::move(group));
+  } else {
+    reads_.ticket = next_read_ticket_++;
+    for (const QueuedRead& read : reads_.reads) {
+      --read.session->reads_queued_;
+      ++read.session->reads_waiting_;
+    }
+    uint64_t ticket = reads_.ticket;
+    waiting_.push_back(std::move(reads_));
+    replica_->RequestRead(lane_, ticket);
+  }
+  reads_ = ReadGroup();
+  if (!spare_groups_.empty()) {
+    reads_ = std::move(spare_groups_.back());
+    spare_groups_.pop_back();
+  }
+}
+
+void Dispatcher::Handle(replica::ReadPermission permission) {
+  BeginTurn();
+  // Groups that an earlier View has served are gone, and their permissions mean nothing.
+  if (permission.granted) {
+    std::unique_ptr<engine::View> view;
+    while (!waiting_.empty() && waiting_.front().ticket <= permission.ticket) {
+      if (view == nullptr) view = replica_->NewView();
+      ReadGroup group = std::move(waiting_.front());
+      waiting_.pop_front();
+      RunReads(*view, &group);
+      Recycle(std::move(group));
+    }
+    return;
+  }
+  for (auto group = waiting_.begin(); group != waiting_.end(); ++group) {
+    if (group->ticket != permission.ticket) continue;
+    ReadGroup refused = std::move(*group);
+    waiting_.erase(group);
+    RefuseReads(&refused);
+    Recycle(std::move(refused));
+    return;
+  }
+}
+
+void Dispatcher::RunReads(const engine::View& view, ReadGroup* group) {
+  int64_t before_ns = server_->clock().BootNs();
+  size_t next_arg = 0;
+  size_t next_byte = 0;
+  for (const QueuedRead& read : group->reads) {
+    args_scratch_.clear();
+    for (uint32_t i = 0; i < read.argc; ++i) {
+      size_t end = group->ends[next_arg++];
+      args_scratch_.emplace_back(group->bytes.data() + next_byte, end - next_byte);
+      next_byte = end;
+    }
+    Session* session = read.session;
+    --(group->ticket == 0 ? session->reads_queued_ : session->reads_waiting_);
+    if (session->closed_) {
+      Release(session);
+      continue;
+    }
+    bool direct = read.slot == session->first_slot_;
+    std::string scratch;
+    std::string* out = direct ? session->output_.Tail() : &scratch;
+    size_t start = out->size();
+    resp::Writer writer(out, read.protocol);
+    commands::ReadContext context(view, read.db);
+    Status status = read.command->spec->handler.read(context, args_scratch_, writer);
+    if (!status.ok()) {
+      out->resize(start);
+      commands::WriteError(status, writer);
+    }
+    Count(*read.command, read.argc, std::string_view(*out).substr(start));
+    if (direct) {
+      Session::Slot& slot = session->At(read.slot);
+      if (slot.drop) out->resize(start);
+      session->output_.Appended();
+      slot.ready = true;
+      session->PopReady();
+    } else {
+      session->Fill(read.slot, std::move(scratch));
+    }
+    int64_t after_ns = server_->clock().BootNs();
+    stats_->command(read.command->index).ns.Add(static_cast<uint64_t>(after_ns - before_ns));
+    before_ns = after_ns;
+    MarkDirty(session);
+    Release(session);
+  }
+  int64_t elapsed_ns = std::max<int64_t>(0, before_ns - group->start_ns);
+  stats_->read_latency.Record(static_cast<uint64_t>(elapsed_ns) / 1000, group->reads.size());
+}
+
+void Dispatcher::RefuseReads(ReadGroup* group) {
+  std::string error;
+  resp::Writer(&error, 2).Error(kReadRefusedError);
+  for (const QueuedRead& read : group->reads) {
+    Session* session = read.session;
+    --session->reads_waiting_;
+    Count(*read.command, read.argc, error);
+    if (!session->closed_) {
+      session->Fill(read.slot, std::string_view(error));
+      MarkDirty(session);
+    }
+    Release(session);
+  }
+}
+
+void Dispatcher::Recycle(ReadGroup group) {
+  inflight_bytes_ -= group.counted_bytes;
+  if (group.ticket != 0 && group.ticket == hold_for_) hold_for_ = 0;
+  if (spare_groups_.size() >= kSpareLists || group.bytes.capacity() > kKeptGroupBytes) return;
+  group.ticket = 0;
+  group.counted_bytes = 0;
+  group.reads.clear();
+  group.bytes.clear();
+  group.ends.clear();
+  spare_groups_.push_back(std::move(group));
+}
+
+// --- sessions --------------------------------------------------------------------------------
+
+void Dispatcher::Count(const Command& command, uint32_t argc, std::string_view reply) {
+  LoopStats::PerCommand& counters = stats_->command(command.index);
+  counters.calls.Add(1);
+  if (reply.empty()) return;
+  if (reply[0] == '-') {
+    counters.failed.Add(1);
+    stats_->error_replies.Add(1);
+    return;
+  }
+  if (command.spec->handler.read == nullptr || command.spec->keys.first == 0) return;
+  // Handlers know nothing of statistics, so a miss is told by its reply: null, or what stands for
+  // "no such key" in TYPE (none), TTL and its like (-2), EXISTS (a lower number) and MGET (nulls).
+  uint64_t keys = 1;
+  uint64_t misses = 0;
+  if (command.full_name == "exists") {
+    keys = argc - 1;
+    uint64_t found = 0;
+    for (size_t i = 1; i < reply.size() && reply[i] >= '0' && reply[i] <= '9'; ++i) {
+      found = found * 10 + static_cast<uint64_t>(reply[i] - '0');
+    }
+    misses = keys - std::min(found, keys);
+  } else if (command.full_name == "mget") {
+    keys = argc - 1;
+    misses = std::min<uint64_t>(CountNulls(reply), keys);
+  } else if (reply[0] == '_' || reply.substr(0, 3) == "$-1" || reply == "+none\r\n" ||
+             reply == ":-2\r\n") {
+    misses = 1;
+  }
+  stats_->keyspace_hits.Add(keys - misses);
+  stats_->keyspace_misses.Add(misses);
+}
+
+void Dispatcher::MarkDirty(Session* session) {
+  if (session->dirty_ || session->closed_) return;
+  session->dirty_ = true;
+  dirty_.push_back(session);
+}
+
+void Dispatcher::TakeDirty(std::vector<Session*>* sessions) {
+  sessions->clear();
+  std::swap(*sessions, dirty_);
+  size_t kept = 0;
+  for (Session* session : *sessions) {
+    session->dirty_ = false;
+    if (!session->closed_) {
+      (*sessions)[kept++] = session;
+    } else if (session->in_log_ + session->reads_queued_ + session->reads_waiting_ == 0) {
+      closed_sessions_.erase(session);
+    }
+  }
+  sessions->resize(kept);
+}
+
+void Dispatcher::Close(std::unique_ptr<Session> session) {
+  Session* closed = session.get();
+  CHECK(!closed->closed_);
+  server_->clients().Remove(closed);
+  closed->closed_ = true;
+  closed->owner_ = nullptr;
+  closed->output_.Clear();
+  std::vector<Session::Slot>().swap(closed->slots_);
+  closed->slot_count_ = 0;
+  closed->slot_bytes_ = 0;
+  bool outstanding = closed->in_log_ + closed->reads_queued_ + closed->reads_waiting_ > 0;
+  if (outstanding || closed->dirty_) closed_sessions_.emplace(closed, std::move(session));
+}
+
+void Dispatcher::Release(Session* session) {
+  CHECK_GT(outstanding_, 0u);
+  --outstanding_;
+  if (!session->closed_ || session->dirty_) return;
+  if (session->in_log_ + session->reads_queued_ + session->reads_waiting_ > 0) return;
+  closed_sessions_.erase(session);
+}
+
+}  // namespace metastore::server

@@ -1,0 +1,184 @@
+// Dispatcher: takes the parsed commands of one io loop's sessions and sees that each is answered:
+// local commands at once, reads at the end of the turn on one View, writes in the turn's batch.
+//
+// A turn is: Dispatch for everything that arrived, then one EndOfTurn. No View that serves a read
+// is taken before the turn's last recv, so every read of the turn is linearizable with one check.
+//
+// The order within a session is kept without waiting where that is possible:
+//   write, then read    the read rides in the log behind the write (ItemKind::kRead);
+//   read, then write    the turn's reads run before its batch is submitted, or, when reads need a
+//                       round trip, the write is not taken until they are answered.
+// No libevent, no socket, no thread: tests drive it by hand. io role.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "commands/context.h"
+#include "replica/replica.h"
+#include "server/server.h"
+#include "server/session.h"
+
+namespace metastore::server {
+
+// A batch is handed over when it reaches either; one command may be larger.
+inline constexpr size_t kMaxBatchBytes = 1 << 20;
+inline constexpr uint32_t kMaxBatchItems = 4096;
+// Reads in the log that are under way, per loop.
+inline constexpr uint32_t kMaxReadsInLog = 256;
+// Replies of one client that may wait to be sent before its next command is taken. They must fall
+// to half of it again.
+inline constexpr size_t kMaxReplyBytes = 256 << 10;
+// Commands of one client that may be unanswered.
+inline constexpr size_t kMaxSlots = 16 << 10;
+// What a command under way counts for beside its bytes.
+inline constexpr size_t kCommandOverheadBytes = 64;
+
+inline constexpr std::string_view kNotAppliedError =
+    "CLUSTERDOWN no quorum within the request timeout; the command was not applied";
+inline constexpr std::string_view kUnknownOutcomeError =
+    "UNKNOWNOUTCOME no answer within the request timeout; the command may have been applied or may "
+    "still be";
+inline constexpr std::string_view kReadRefusedError =
+    "CLUSTERDOWN no quorum within the request timeout; the read was not served";
+inline constexpr std::string_view kDiskFullError =
+    "MISCONF the disk is nearly full: writes that may grow the data are refused until there is "
+    "room. Reads and deletes work.";
+
+class Dispatcher {
+ public:
+  Dispatcher(Server* server, replica::Lane lane, LoopStats* stats);
+  ~Dispatcher();
+
+  // Takes a command, or returns false and leaves no trace: offer it again once MayServe says so.
+  bool Dispatch(Session* session, commands::Args args);
+
+  // Replies an error in the place of a command, such as a breach of the protocol.
+  void ReplyError(Session* session, const Status& status);
+
+  // Whether a command of this session would be taken as far as can be known without seeing it.
+  bool MayServe(Session* session);
+  // No session is served: too many bytes are under way. Falls with answers.
+  bool overloaded() const { return inflight_bytes_ >= inflight_limit_; }
+
+  // Hands over the batch and serves the reads.
+  void EndOfTurn();
+
+  // Answers of the replica for this lane.
+  void Handle(replica::BatchReply reply);
+  void Handle(replica::ReadPermission permission);
+
+  // Sessions whose output may have grown since the last call. The caller clears nothing: a session
+  // is in the list once. Closed ones are left out.
+  void TakeDirty(std::vector<Session*>* sessions);
+  void MarkDirty(Session* session);
+
+  // The client is gone. Answers that are still due are dropped when they come.
+  void Close(std::unique_ptr<Session> session);
+
+  // Commands handed over or waiting for a View, of all sessions.
+  size_t outstanding() const { return outstanding_; }
+  uint64_t inflight_bytes() const { return inflight_bytes_; }
+  const Limits& limits() const { return limits_; }
+  Server& server() { return *server_; }
+  LoopStats& stats() { return *stats_; }
+  // The wall clock, read once a turn.
+  int64_t now_ms();
+
+ private:
+  struct QueuedRead {
+    Session* session;
+    uint64_t slot;
+    const Command* command;
+    int db;
+    int protocol;
+    uint32_t argc;
+  };
+  // Reads that are served by one View. Their arguments are copied: the input buffers go on.
+  struct ReadGroup {
+    uint64_t ticket = 0;
+    int64_t start_ns = 0;
+    std::vector<QueuedRead> reads;
+    std::string bytes;
+    std::vector<size_t> ends;  // where each argument ends in `bytes`
+    uint64_t counted_bytes = 0;
+  };
+  struct Target {
+    Session* session;
+    uint64_t slot;
+    const Command* command;
+    uint32_t argc;
+    bool read;
+  };
+  struct Batch {
+    uint64_t ticket = 0;
+    int64_t start_ns = 0;
+    uint64_t counted_bytes = 0;
+    std::vector<Target> targets;
+    std::string body;  // until it is submitted
+    bool answered = false;
+  };
+
+  // nullptr: the command is refused and *refusal says why.
+  const Command* Find(const Session& session, commands::Args args, Status* refusal);
+  void RunLocal(Session* session, const Command* command, commands::Args args);
+  void AddToBatch(Session* session, const Command* command, commands::Args args, bool read);
+  void QueueRead(Session* session, const Command* command, commands::Args args);
+  // Whether CLIENT REPLY drops the reply of the command that is being taken.
+  static bool TakeDrop(Session* session);
+  void Taken(Session* session, const Command* command, commands::Args args);
+  void CloseBatch();
+  void SubmitAll();
+  void ServeReads();
+  void RunReads(const engine::View& view, ReadGroup* group);
+  void RefuseReads(ReadGroup* group);
+  void Recycle(ReadGroup group);
+  // After an outstanding command of the session has been answered or dropped.
+  void Release(Session* session);
+  void Count(const Command& command, uint32_t argc, std::string_view reply);
+  void BeginTurn();
+
+  Server* const server_;
+  replica::Replica* const replica_;
+  const replica::Lane lane_;
+  LoopStats* const stats_;
+
+  Limits limits_;
+  uint64_t limits_version_ = 0;
+  uint64_t inflight_limit_ = 0;
+  bool in_turn_ = false;
+  int64_t turn_wall_ms_ = 0;
+  int64_t turn_boot_ns_ = 0;
+
+  replica::BatchBuilder builder_;
+  Batch building_;
+  std::deque<Batch> closed_batches_;  // full, not yet submitted
+  std::deque<Batch> batches_;         // submitted, in order of tickets
+  uint64_t next_batch_ticket_ = 1;
+  std::vector<std::vector<Target>> spare_targets_;
+
+  ReadGroup reads_;                    // of this turn
+  std::deque<ReadGroup> waiting_;      // for permission, in order of tickets
+  uint64_t next_read_ticket_ = 1;
+  std::vector<ReadGroup> spare_groups_;
+
+  // A write of this turn stands behind a read of its own session, so the reads go first.
+  bool reads_first_ = false;
+  // Nothing is submitted until this group of reads has been served; 0: none.
+  uint64_t hold_for_ = 0;
+
+  uint32_t reads_in_log_ = 0;
+  size_t outstanding_ = 0;
+  uint64_t inflight_bytes_ = 0;
+  std::vector<Session*> dirty_;
+  std::unordered_map<Session*, std::unique_ptr<Session>> closed_sessions_;
+  std::vector<std::string_view> args_scratch_;
+};
+
+}  // namespace metastore::server

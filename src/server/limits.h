@@ -1,0 +1,30 @@
+// The limits that every io loop obeys, as one plain value: the configuration publishes a new one
+// with Server::SetLimits, and the loops take it at the start of their next turn.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace metastore::server {
+
+struct Limits {
+  // "": clients need no AUTH.
+  std::string requirepass;
+  int64_t maxclients = 10000;
+  // Seconds without a command after which a client is closed; 0: never.
+  int64_t timeout_s = 0;
+  int64_t tcp_keepalive_s = 300;
+
+  uint64_t proto_max_bulk_bytes = uint64_t{512} << 20;
+  uint64_t client_query_buffer_bytes = uint64_t{1} << 30;
+
+  // client-output-buffer-limit normal HARD SOFT SECONDS; 0: no limit.
+  uint64_t output_hard_bytes = 0;
+  uint64_t output_soft_bytes = 0;
+  int64_t output_soft_s = 0;
+
+  // Bytes of commands handed to the replica and unanswered, all loops together.
+  uint64_t max_inflight_bytes = uint64_t{64} << 20;
+};
+
+}  // namespace metastore::server

@@ -1,0 +1,470 @@
+#include "types/keyspace.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/check.h"
+#include "base/coding.h"
+#include "base/crc16.h"
+#include "engine/system_keys.h"
+
+namespace metastore::types {
+
+using engine::Family;
+using engine::KeyCounts;
+using engine::Txn;
+using engine::View;
+
+// Family::kMeta
+//   key      := prefix:u8 hash:be64 user_key      prefix: physical, see DatabaseMap
+//   hash     := slot:14 bits, top 50 bits of XXH3_64(user_key)
+//   record   := flags:u8 [deadline_ms:varint] version:varint payload
+//   flags    := bits 0-3 type, bit 4 has a deadline, bits 5-6 string form, bit 7 zero
+//   payload  := string: bytes; collection: id:be64 and its type's header
+//
+// Family::kIndex
+//   expiry   := 'e' prefix:u8 deadline_ms:be64 hash:be64 user_key      value empty
+//
+// The prefix stands before the deadline so that flushing a database leaves one range to remove.
+namespace {
+
+constexpr uint8_t kTypeMask = 0x0f;
+constexpr uint8_t kHasDeadline = 0x10;
+constexpr int kFormShift = 5;
+constexpr uint8_t kFormMask = 0x03;
+constexpr size_t kMetaKeyHead = 1 + 8;
+constexpr char kExpiryTag = 'e';
+
+constexpr int kSlotBits = 14;
+// SCAN's cursor is the hash without its low bits: 53 bits are left, the integers of a double.
+// Keys that share those 53 bits are visited in one call.
+constexpr int kCursorShift = 64 - 53;
+
+std::string PrefixBytes(uint8_t prefix) { return std::string(1, static_cast<char>(prefix)); }
+// Prefix 255 is never used, so the end of a range always exists.
+std::string PrefixRangeEnd(uint8_t prefix) {
+  CHECK_LT(prefix, 255);
+  return PrefixBytes(static_cast<uint8_t>(prefix + 1));
+}
+
+std::string HashBound(uint8_t prefix, uint64_t hash) {
+  std::string key = PrefixBytes(prefix);
+  PutBig64(&key, hash);
+  return key;
+}
+
+uint64_t HashOf(std::string_view meta_key) {
+  CHECK_GE(meta_key.size(), kMetaKeyHead);
+  return ReadBig64(meta_key.data() + 1);
+}
+std::string_view UserKeyOf(std::string_view meta_key) { return meta_key.substr(kMetaKeyHead); }
+
+std::string ExpiryPrefix(uint8_t prefix) {
+  return std::string{kExpiryTag, static_cast<char>(prefix)};
+}
+std::string ExpiryKey(std::string_view meta_key, int64_t deadline_ms) {
+  std::string key = ExpiryPrefix(static_cast<uint8_t>(meta_key[0]));
+  PutBig64(&key, static_cast<uint64_t>(deadline_ms));
+  key.append(meta_key.substr(1));
+  return key;
+}
+
+bool Passed(std::optional<int64_t> deadline_ms, int64_t now_ms) {
+  return deadline_ms.has_value() && *deadline_ms <= now_ms;
+}
+
+uint8_t PrefixOf(const View& view, int db) {
+  CHECK_GE(db, 0);
+  CHECK_LT(db, engine::kDatabases);
+  return view.databases().prefix[db];
+}
+
+bool IsLive(const View& view, uint8_t prefix) {
+  const auto& live = view.databases().prefix;
+  return std::find(live.begin(), live.end(), prefix) != live.end();
+}
+
+}  // namespace
+
+std::string_view TypeName(Type type) {
+  switch (type) {
+    case Type::kString:
+      return "string";
+    case Type::kList:
+      return "list";
+    case Type::kSet:
+      return "set";
+    case Type::kZset:
+      return "zset";
+    case Type::kHash:
+      return "hash";
+    case Type::kStream:
+      return "stream";
+  }
+  CHECK_MSG(false, "a record of an unknown type");
+}
+
+uint64_t KeyHash(std::string_view key) {
+  uint64_t slot = static_cast<uint64_t>(KeySlot(key));
+  return slot << (64 - kSlotBits) | XXH3_64bits(key.data(), key.size()) >> kSlotBits;
+}
+
+std::string MetaKey(uint8_t prefix, std::string_view key) {
+  std::string meta_key;
+  meta_key.reserve(kMetaKeyHead + key.size());
+  meta_key.push_back(static_cast<char>(prefix));
+  PutBig64(&meta_key, KeyHash(key));
+  meta_key.append(key);
+  return meta_key;
+}
+
+std::string Record::Encode(const Header& header, std::string_view payload) {
+  std::string bytes;
+  bytes.reserve(1 + 10 + 10 + payload.size());
+  uint8_t flags = static_cast<uint8_t>(static_cast<uint8_t>(header.type) |
+                                       static_cast<uint8_t>(header.form) << kFormShift);
+  if (header.deadline_ms) flags |= kHasDeadline;
+  bytes.push_back(static_cast<char>(flags));
+  if (header.deadline_ms) {
+    CHECK_GT(*header.deadline_ms, 0);
+    PutVarint(&bytes, static_cast<uint64_t>(*header.deadline_ms));
+  }
+  PutVarint(&bytes, header.version);
+  bytes.append(payload);
+  return bytes;
+}
+
+Header Record::TakeHeader(std::string_view* bytes) {
+  Header header;
+  uint8_t flags = 0;
+  CHECK(TakeByte(bytes, &flags));
+  header.type = static_cast<Type>(flags & kTypeMask);
+  CHECK_GE(static_cast<int>(header.type), static_cast<int>(Type::kString));
+  CHECK_LE(static_cast<int>(header.type), static_cast<int>(Type::kStream));
+  header.form = static_cast<StringForm>(flags >> kFormShift & kFormMask);
+  CHECK_LE(static_cast<int>(header.form), static_cast<int>(StringForm::kRaw));
+  CHECK_EQ(flags >> 7, 0);
+  if (flags & kHasDeadline) {
+    uint64_t deadline_ms = 0;
+    CHECK(TakeVarint(bytes, &deadline_ms));
+    CHECK_LE(deadline_ms, static_cast<uint64_t>(INT64_MAX));
+    header.deadline_ms = static_cast<int64_t>(deadline_ms);
+  }
+  CHECK(TakeVarint(bytes, &header.version));
+  return header;
+}
+
+Record::Record(std::string bytes) : bytes_(std::move(bytes)) {
+  std::string_view rest = bytes_;
+  header_ = TakeHeader(&rest);
+  payload_offset_ = bytes_.size() - rest.size();
+}
+
+std::optional<Record> Find(const View& view, int db, std::string_view key) {
+  std::string bytes;
+  if (!view.Get(Family::kMeta, MetaKey(PrefixOf(view, db), key), &bytes)) return std::nullopt;
+  Record record(std::move(bytes));
+  if (Passed(record.header().deadline_ms, view.now_ms())) return std::nullopt;
+  return record;
+}
+
+bool Exists(const View& view, int db, std::string_view key) {
+  return Find(view, db, key).has_value();
+}
+
+uint64_t VersionOf(const View& view, int db, std::string_view key) {
+  std::optional<Record> record = Find(view, db, key);
+  return record ? record->header().version : 0;
+}
+
+WritableKey::WritableKey(Txn& txn, int db, std::string_view key)
+    : txn_(txn), meta_key_(MetaKey(PrefixOf(txn, db), key)) {
+  Load();
+  if (Passed(deadline_ms_, txn_.now_ms())) Delete();
+}
+
+WritableKey::WritableKey(Txn& txn, std::string meta_key)
+    : txn_(txn), meta_key_(std::move(meta_key)) {
+  Load();
+}
+
+void WritableKey::Load() {
+  std::string bytes;
+  if (!txn_.Get(Family::kMeta, meta_key_, &bytes)) return;
+  found_.emplace(std::move(bytes));
+  exists_ = true;
+  deadline_ms_ = found_->header().deadline_ms;
+}
+
+void WritableKey::Put(Type type, StringForm form, std::optional<int64_t> deadline_ms,
+                      std::string_view payload) {
+  if (Passed(deadline_ms, txn_.now_ms())) {
+    Delete();
+    return;
+  }
+  // `payload` may point into found_, which therefore stays.
+  txn_.Put(Family::kMeta, meta_key_,
+           Record::Encode({type, form, deadline_ms, txn_.NewVersion()}, payload));
+  if (deadline_ms_ != deadline_ms) {
+    if (deadline_ms_) txn_.Delete(Family::kIndex, ExpiryKey(meta_key_, *deadline_ms_));
+    if (deadline_ms) txn_.Put(Family::kIndex, ExpiryKey(meta_key_, *deadline_ms), "");
+  }
+  int64_t keys = exists_ ? 0 : 1;
+  int64_t expiring = static_cast<int64_t>(deadline_ms.has_value()) -
+                     static_cast<int64_t>(deadline_ms_.has_value());
+  if (keys != 0 || expiring != 0) {
+    txn_.AddCounts(static_cast<uint8_t>(meta_key_[0]), keys, expiring);
+  }
+  exists_ = true;
+  deadline_ms_ = deadline_ms;
+}
+
+void WritableKey::SetDeadline(std::optional<int64_t> deadline_ms) {
+  CHECK(found_.has_value());
+  Put(found_->header().type, found_->header().form, deadline_ms, found_->payload());
+}
+
+void WritableKey::Delete() {
+  if (!exists_) return;
+  txn_.Delete(Family::kMeta, meta_key_);
+  if (deadline_ms_) txn_.Delete(Family::kIndex, ExpiryKey(meta_key_, *deadline_ms_));
+  txn_.AddCounts(static_cast<uint8_t>(meta_key_[0]), -1, deadline_ms_ ? -1 : 0);
+  exists_ = false;
+  deadline_ms_.reset();
+  found_.reset();
+}
+
+namespace {
+
+void Transfer(WritableKey* source, WritableKey* target) {
+  const Record* record = source->found();
+  CHECK(record != nullptr);
+  const Header& header = record->header();
+  target->Put(header.type, header.form, header.deadline_ms, record->payload());
+}
+
+}  // namespace
+
+void Rename(Txn& txn, int db, std::string_view from, int to_db, std::string_view to) {
+  CHECK(db != to_db || from != to);
+  WritableKey source(txn, db, from);
+  WritableKey target(txn, to_db, to);
+  Transfer(&source, &target);
+  source.Delete();
+}
+
+void Copy(Txn& txn, int db, std::string_view from, int to_db, std::string_view to) {
+  CHECK(db != to_db || from != to);
+  WritableKey source(txn, db, from);
+  WritableKey target(txn, to_db, to);
+  Transfer(&source, &target);
+}
+
+KeyCounts DatabaseCounts(const View& view, int db) { return view.Counts(PrefixOf(view, db)); }
+
+uint64_t Scan(const View& view, int db, uint64_t cursor, uint64_t count,
+              const std::function<void(std::string_view, const Header&)>& visit) {
+  if (cursor > UINT64_MAX >> kCursorShift) return 0;
+  const uint8_t prefix = PrefixOf(view, db);
+  auto it = view.NewIterator(Family::kMeta, PrefixBytes(prefix), PrefixRangeEnd(prefix));
+  uint64_t seen = 0;
+  uint64_t last = 0;
+  for (it->Seek(HashBound(prefix, cursor << kCursorShift)); it->Valid(); it->Next()) {
+    uint64_t place = HashOf(it->key()) >> kCursorShift;
+    if (seen >= count && place != last) return place;
+    last = place;
+    ++seen;
+    std::string_view record = it->value();
+    Header header = Record::TakeHeader(&record);
+    if (!Passed(header.deadline_ms, view.now_ms())) visit(UserKeyOf(it->key()), header);
+  }
+  return 0;
+}
+
+std::optional<std::string> RandomKey(const View& view, int db, Random random) {
+  constexpr int64_t kFewKeys = 64;
+  constexpr int kTries = 32;
+  constexpr uint64_t kMaxSteps = 8;
+  const uint8_t prefix = PrefixOf(view, db);
+  if (view.Counts(prefix).keys > kFewKeys) {
+    auto it = view.NewIterator(Family::kMeta, PrefixBytes(prefix), PrefixRangeEnd(prefix));
+    for (int i = 0; i < kTries; ++i) {
+      uint64_t hash = random.Next();
+      it->Seek(HashBound(prefix, hash));
+      if (!it->Valid()) it->Seek(PrefixBytes(prefix));
+      if (!it->Valid()) break;
+      constexpr uint64_t kSlotMask = ~uint64_t{0} << (64 - kSlotBits);
+      uint64_t slot = HashOf(it->key()) & kSlotMask;
+      if (slot != (hash & kSlotMask)) {
+        // The draw fell into an empty slot. Keys that share a hash tag leave nearly all slots
+        // empty; the first key of theirs would come up nearly always, so draw again within.
+        it->Seek(HashBound(prefix, slot | (random.Next() >> kSlotBits)));
+        if (!it->Valid() || (HashOf(it->key()) & kSlotMask) != slot) {
+          it->Seek(HashBound(prefix, slot));
+        }
+      }
+      // A key's chance is the gap before it; a few steps even the gaps out.
+      for (uint64_t steps = random.Uniform(kMaxSteps); steps > 0; --steps) {
+        it->Next();
+        if (!it->Valid()) it->Seek(PrefixBytes(prefix));
+      }
+      std::string_view record = it->value();
+      if (!Passed(Record::TakeHeader(&record).deadline_ms, view.now_ms())) {
+        return std::string(UserKeyOf(it->key()));
+      }
+    }
+  }
+  // Few keys, or nearly all have expired: reservoir sampling over all of them.
+  std::optional<std::string> chosen;
+  uint64_t seen = 0;
+  Scan(view, db, 0, UINT64_MAX, [&](std::string_view key, const Header&) {
+    if (random.OneIn(++seen)) chosen = std::string(key);
+  });
+  return chosen;
+}
+
+void SwapDatabases(Txn& txn, int a, int b) {
+  CHECK(a >= 0 && a < engine::kDatabases);
+  CHECK(b >= 0 && b < engine::kDatabases);
+  engine::DatabaseMap map = txn.databases();
+  std::swap(map.prefix[a], map.prefix[b]);
+  txn.SetDatabases(map);
+}
+
+// Family::kSystem
+//   dead prefix := 'd' prefix:u8    value := stage:u8 version:be64
+//
+// stage 0: its keys are still there, 1: they are removed. Version: when it came into that stage.
+namespace {
+
+constexpr uint8_t kStageDead = 0;
+constexpr uint8_t kStageRemoved = 1;
+constexpr int kVersionCounterBits = 24;
+
+std::string EncodeDeadPrefix(uint8_t stage, uint64_t version) {
+  std::string value(1, static_cast<char>(stage));
+  PutBig64(&value, version);
+  return value;
+}
+
+struct DeadPrefix {
+  uint8_t prefix = 0;
+  uint8_t stage = 0;
+  uint64_t version = 0;
+};
+
+std::vector<DeadPrefix> DeadPrefixes(const View& view) {
+  std::vector<DeadPrefix> dead;
+  const std::string_view begin = engine::kDeadDatabasePrefix;
+  auto it = view.NewIterator(Family::kSystem, begin, engine::PrefixEnd(begin));
+  for (it->Seek(begin); it->Valid(); it->Next()) {
+    CHECK_EQ(it->key().size(), begin.size() + 1);
+    DeadPrefix entry;
+    entry.prefix = static_cast<uint8_t>(it->key().back());
+    std::string_view value = it->value();
+    CHECK(TakeByte(&value, &entry.stage));
+    CHECK(TakeBig64(&value, &entry.version));
+    dead.push_back(entry);
+  }
+  return dead;
+}
+
+// The lowest prefix that neither a database nor the queue holds.
+std::optional<uint8_t> UnusedPrefix(const View& view) {
+  std::array<bool, 255> used{};
+  for (uint8_t prefix : view.databases().prefix) used[prefix] = true;
+  for (const DeadPrefix& dead : DeadPrefixes(view)) used[dead.prefix] = true;
+  auto it = std::find(used.begin(), used.end(), false);
+  if (it == used.end()) return std::nullopt;
+  return static_cast<uint8_t>(it - used.begin());
+}
+
+void DeleteOneByOne(Txn& txn, int db) {
+  std::vector<std::string> keys;
+  const uint8_t prefix = PrefixOf(txn, db);
+  {
+    auto it = txn.NewIterator(Family::kMeta, PrefixBytes(prefix), PrefixRangeEnd(prefix));
+    for (it->Seek(PrefixBytes(prefix)); it->Valid(); it->Next()) {
+      keys.emplace_back(UserKeyOf(it->key()));
+    }
+  }
+  for (const std::string& key : keys) WritableKey(txn, db, key).Delete();
+}
+
+}  // namespace
+
+void FlushDatabase(Txn& txn, int db) {
+  const uint8_t old_prefix = PrefixOf(txn, db);
+  const int64_t keys = txn.Counts(old_prefix).keys;
+  if (keys == 0) return;
+  std::optional<uint8_t> new_prefix;
+  if (keys > kFlushOneByOneKeys) new_prefix = UnusedPrefix(txn);
+  if (!new_prefix) {
+    DeleteOneByOne(txn, db);
+    return;
+  }
+  engine::DatabaseMap map = txn.databases();
+  map.prefix[db] = *new_prefix;
+  txn.SetDatabases(map);
+  txn.SetCounts(old_prefix, KeyCounts{});
+  txn.SetCounts(*new_prefix, KeyCounts{});
+  txn.Put(Family::kSystem, engine::DeadDatabaseKey(old_prefix),
+          EncodeDeadPrefix(kStageDead, txn.NewVersion()));
+}
+
+bool NeedsReclaim(const View& view) { return !DeadPrefixes(view).empty(); }
+
+void Reclaim(Txn& txn) {
+  const uint64_t now = txn.NewVersion();
+  for (const DeadPrefix& dead : DeadPrefixes(txn)) {
+    if (dead.version >> kVersionCounterBits == now >> kVersionCounterBits) continue;
+    CHECK(!IsLive(txn, dead.prefix));
+    const std::string system_key = engine::DeadDatabaseKey(dead.prefix);
+    if (dead.stage == kStageRemoved) {
+      txn.Delete(Family::kSystem, system_key);
+      continue;
+    }
+    txn.DeleteDeadRange(Family::kMeta, PrefixBytes(dead.prefix), PrefixRangeEnd(dead.prefix));
+    txn.DeleteDeadRange(Family::kIndex, ExpiryPrefix(dead.prefix),
+                        ExpiryPrefix(static_cast<uint8_t>(dead.prefix + 1)));
+    txn.Put(Family::kSystem, system_key, EncodeDeadPrefix(kStageRemoved, now));
+  }
+}
+
+std::vector<ExpiredKey> CollectExpired(const View& view, int64_t now_ms, size_t limit) {
+  std::vector<ExpiredKey> due;
+  for (int db = 0; db < engine::kDatabases; ++db) {
+    const uint8_t prefix = PrefixOf(view, db);
+    if (view.Counts(prefix).expiring == 0) continue;
+    const std::string begin = ExpiryPrefix(prefix);
+    auto it = view.NewIterator(Family::kIndex, begin, engine::PrefixEnd(begin));
+    size_t taken = 0;
+    for (it->Seek(begin); it->Valid() && taken < limit; it->Next(), ++taken) {
+      std::string_view rest = it->key().substr(begin.size());
+      uint64_t deadline_ms = 0;
+      CHECK(TakeBig64(&rest, &deadline_ms));
+      if (deadline_ms > static_cast<uint64_t>(std::max<int64_t>(now_ms, 0))) break;
+      due.push_back({PrefixBytes(prefix).append(rest), static_cast<int64_t>(deadline_ms)});
+    }
+  }
+  std::stable_sort(due.begin(), due.end(), [](const ExpiredKey& a, const ExpiredKey& b) {
+    return a.deadline_ms < b.deadline_ms;
+  });
+  if (due.size() > limit) due.resize(limit);
+  return due;
+}
+
+bool DeleteIfExpired(Txn& txn, std::string_view meta_key, int64_t deadline_ms) {
+  CHECK_GE(meta_key.size(), kMetaKeyHead);
+  // A flushed database's key is dead already, and its range must not be touched any more.
+  if (!IsLive(txn, static_cast<uint8_t>(meta_key[0]))) return false;
+  if (deadline_ms > txn.now_ms()) return false;
+  WritableKey key(txn, std::string(meta_key));
+  if (key.found() == nullptr || key.found()->header().deadline_ms != deadline_ms) return false;
+  key.Delete();
+  return true;
+}
+
+}  // namespace metastore::types

@@ -1,0 +1,163 @@
+// The keyspace: which keys the databases hold, their types, expiry and modification indexes. The
+// one place that knows the bytes of keys and meta records (grammar above the codec in keyspace.cc)
+// and that keeps the counters and the expiry index in step with them.
+//
+// Deleting a key never costs more than its record, whatever it holds: a collection's elements
+// carry its id, not its key, and what is left of them is removed in the background.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/random.h"
+#include "engine/txn.h"
+#include "engine/view.h"
+
+namespace metastore::types {
+
+// Stored: never renumber.
+enum class Type : uint8_t {
+  kString = 1,
+  kList = 2,
+  kSet = 3,
+  kZset = 4,
+  kHash = 5,
+  kStream = 6,
+};
+std::string_view TypeName(Type type);  // as the command TYPE replies
+
+// How a string came to be, which OBJECT ENCODING shows. Stored: never renumber.
+enum class StringForm : uint8_t {
+  kPlain = 0,    // int, embstr or raw, whichever the bytes allow
+  kNoInteger = 1,  // embstr or raw: what INCRBYFLOAT leaves, even if it looks like an integer
+  kRaw = 2,      // raw: what APPEND and SETRANGE leave
+};
+
+// What is known of a key before its payload.
+struct Header {
+  Type type = Type::kString;
+  StringForm form = StringForm::kPlain;
+  std::optional<int64_t> deadline_ms;  // none: the key stays
+  uint64_t version = 0;  // modification index: differs after every write to the key; never 0
+};
+
+// A meta record. Of a string the payload is the value; of a collection it is its id (be64) and
+// what its type keeps in the header.
+class Record {
+ public:
+  // CHECKs the form: bytes that make no sense are a broken node.
+  explicit Record(std::string bytes);
+
+  const Header& header() const { return header_; }
+  std::string_view payload() const { return std::string_view(bytes_).substr(payload_offset_); }
+
+  static std::string Encode(const Header& header, std::string_view payload);
+  // Reads the header from the front of *bytes.
+  static Header TakeHeader(std::string_view* bytes);
+
+ private:
+  std::string bytes_;
+  Header header_;
+  size_t payload_offset_;
+};
+
+// The place of a key in the order of SCAN, and its Redis Cluster slot in the top 14 bits.
+uint64_t KeyHash(std::string_view key);
+std::string MetaKey(uint8_t prefix, std::string_view key);
+
+// A key that has expired does not exist for any of these.
+std::optional<Record> Find(const engine::View& view, int db, std::string_view key);
+bool Exists(const engine::View& view, int db, std::string_view key);
+// For WATCH: changes with every write to the key, its creation and its deletion; 0 when absent.
+uint64_t VersionOf(const engine::View& view, int db, std::string_view key);
+
+// A key open for writing. It looks the key up once and then keeps record, counters and expiry
+// index in step. Only one may be open on a key at a time.
+class WritableKey {
+ public:
+  // A key that has expired is deleted here and counts as absent.
+  WritableKey(engine::Txn& txn, int db, std::string_view key);
+
+  // What was found; null when absent. It does not follow later Puts, and goes with a Delete.
+  const Record* found() const { return found_ ? &*found_ : nullptr; }
+
+  // Replaces whatever is there. A deadline that has passed deletes the key instead.
+  void Put(Type type, StringForm form, std::optional<int64_t> deadline_ms,
+           std::string_view payload);
+  void PutString(std::string_view value, std::optional<int64_t> deadline_ms = std::nullopt) {
+    Put(Type::kString, StringForm::kPlain, deadline_ms, value);
+  }
+  // Of a key that was found: all else stays. A deadline that has passed deletes the key.
+  void SetDeadline(std::optional<int64_t> deadline_ms);
+  // Nothing when absent.
+  void Delete();
+
+ private:
+  friend bool DeleteIfExpired(engine::Txn& txn, std::string_view meta_key, int64_t deadline_ms);
+  WritableKey(engine::Txn& txn, std::string meta_key);
+  void Load();
+
+  engine::Txn& txn_;
+  const std::string meta_key_;
+  std::optional<Record> found_;
+  // What stands in the Txn now.
+  bool exists_ = false;
+  std::optional<int64_t> deadline_ms_;
+};
+
+// Moves the record with its expiry to another name or database, in O(1), and replaces what is
+// there. The source must be there and not be the target.
+void Rename(engine::Txn& txn, int db, std::string_view from, int to_db, std::string_view to);
+// The same, but the source stays.
+void Copy(engine::Txn& txn, int db, std::string_view from, int to_db, std::string_view to);
+
+// --- the whole database ------------------------------------------------------------------------
+
+// Exact, O(1); counts expired keys that are not deleted yet, as in Redis.
+engine::KeyCounts DatabaseCounts(const engine::View& view, int db);
+
+// Visits keys in the order of their hash from `cursor` on, at least `count` of them if there are
+// as many (expired ones are counted and not shown), and returns the cursor to go on with; 0 is
+// the start and the end. A cursor is a place in the order of hashes, so it means the same on every
+// node and whatever was written meanwhile: a key that is there throughout is seen exactly once.
+// Cursors fit into 53 bits, which is what clients that read numbers as doubles can carry.
+uint64_t Scan(const engine::View& view, int db, uint64_t cursor, uint64_t count,
+              const std::function<void(std::string_view key, const Header& header)>& visit);
+
+// None when there is no key. Uniform among few keys, nearly so among many.
+std::optional<std::string> RandomKey(const engine::View& view, int db, Random random);
+
+void SwapDatabases(engine::Txn& txn, int a, int b);
+
+// Removes all keys: in O(1) by giving the database another physical prefix and queueing the old
+// one for Reclaim. A few keys are deleted one by one instead, so that a test suite that flushes
+// before every test does not use prefixes up; so are many where every prefix is queued.
+//
+// An entry that changed the database map or ran Reclaim must be the last of its commit:
+// Reclaim's range tombstones may not meet writes to the same prefix in one WriteBatch.
+void FlushDatabase(engine::Txn& txn, int db);
+inline constexpr int64_t kFlushOneByOneKeys = 64;
+
+// Whether Reclaim has something to do.
+bool NeedsReclaim(const engine::View& view);
+// Removes what is left of flushed databases. A prefix that died in this entry waits for the next
+// call, and one that was removed is free for use from the call after.
+void Reclaim(engine::Txn& txn);
+
+// --- expiry --------------------------------------------------------------------------------------
+
+struct ExpiredKey {
+  std::string meta_key;
+  int64_t deadline_ms = 0;
+};
+// At most `limit` keys whose deadline is <= now_ms, the ones due longest first.
+std::vector<ExpiredKey> CollectExpired(const engine::View& view, int64_t now_ms, size_t limit);
+
+// Deletes the key if that is still its deadline and it has passed for this entry. True if so.
+bool DeleteIfExpired(engine::Txn& txn, std::string_view meta_key, int64_t deadline_ms);
+
+}  // namespace metastore::types

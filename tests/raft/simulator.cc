@@ -1,0 +1,490 @@
+#include "tests/raft/simulator.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "raft/membership.h"
+
+namespace metastore::raft {
+namespace {
+
+constexpr uint64_t kTick = 100;  // units of simulated time
+constexpr uint64_t kFaultyTime = 250 * kTick;
+constexpr uint64_t kPeacefulTime = 400 * kTick;
+constexpr uint64_t kStep = 5;
+
+uint64_t Mix(uint64_t hash, uint64_t value) {
+  hash ^= value + 0x9e3779b97f4a7c15 + (hash << 6) + (hash >> 2);
+  return hash * 0x100000001b3;
+}
+
+uint64_t Mix(uint64_t hash, std::string_view bytes) {
+  for (char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return hash;
+}
+
+}  // namespace
+
+Simulator::Simulator(uint64_t seed) : random_(seed) {
+  size_t pool = 1 + random_.Uniform(5);
+  size_t voters = 1 + random_.Uniform(pool);
+  changes_membership_ = random_.OneIn(2);
+  if (!changes_membership_) pool = voters;
+  loss_percent_ = random_.OneIn(3) ? 0 : random_.Uniform(20);
+  duplicate_percent_ = random_.OneIn(2) ? 0 : random_.Uniform(10);
+  max_delay_ = random_.OneIn(2) ? kTick / 2 : 4 * kTick;
+  cut_.assign(pool + 1, std::vector<bool>(pool + 1, false));
+  Membership membership;
+  for (NodeId id = 1; id <= voters; ++id) membership.voters.push_back(id);
+  for (NodeId id = 1; id <= pool; ++id) {
+    nodes_.push_back(std::make_unique<SimNode>());
+    SimNode& n = *nodes_.back();
+    n.id = id;
+    // A node that is to join knows nobody.
+    if (id <= voters) n.storage.Bootstrap(membership);
+    // Clocks run up to 4 % fast or slow; the lease's margin covers that.
+    n.tick_interval = kTick * 96 / 100 + random_.Uniform(kTick * 8 / 100);
+    Start(n);
+  }
+}
+
+void Simulator::Note(uint64_t value) { result_.fingerprint = Mix(result_.fingerprint, value); }
+
+bool Simulator::Cut(NodeId from, NodeId to) const { return cut_[from][to]; }
+
+void Simulator::Start(SimNode& n) {
+  n.state = n.flushed;
+  Config config = n.storage.MakeConfig(n.id, n.flushed.index);
+  config.seed = random_.Next();
+  // Small limits, so that they are met.
+  config.max_append_bytes = 200;
+  config.max_inflight_bytes = 500;
+  config.max_inflight_appends = 4;
+  config.max_uncommitted_bytes = 3000;
+  config.cache_bytes = 300;
+  config.max_apply_bytes = 300;
+  config.max_unapplied_bytes = 600;
+  config.max_pending_reads = 8;
+  n.node = std::make_unique<Node>(config, &n.storage);
+  ++n.run;
+  n.next_tick = now_ + 1 + random_.Uniform(n.tick_interval);
+  n.last_tick = now_;
+  n.paused_until = 0;
+  n.last_role = Role::kFollower;
+  After(n);
+}
+
+void Simulator::Crash(SimNode& n) {
+  ++result_.crashes;
+  Note(1000 + n.id);
+  // Writes reach the disk in order; how many of those under way did is chance.
+  size_t kept = random_.Uniform(n.disk.size() + 1);
+  for (size_t i = 0; i < kept; ++i) {
+    const DurableWrite& write = n.disk[i].write;
+    n.storage.Apply(write);
+    if (write.snapshot)
+      n.flushed = {write.snapshot->index, n.snapshot_states[write.snapshot->index]};
+  }
+  n.disk.clear();
+  n.to_apply.clear();
+  n.node.reset();
+  for (auto read = open_reads_.begin(); read != open_reads_.end();) {
+    read = read->second.node == n.id ? open_reads_.erase(read) : std::next(read);
+  }
+}
+
+Simulator::SimNode* Simulator::RandomRunning() {
+  SimNode& n = *nodes_[random_.Uniform(nodes_.size())];
+  return n.node && n.paused_until <= now_ ? &n : nullptr;
+}
+
+Simulator::SimNode* Simulator::FindLeader() {
+  SimNode* leader = nullptr;
+  for (auto& n : nodes_) {
+    if (!n->node || n->node->role() != Role::kLeader) continue;
+    if (leader == nullptr || n->node->term() > leader->node->term()) leader = n.get();
+  }
+  return leader;
+}
+
+void Simulator::After(SimNode& n) {
+  invariants_.OnStep(*n.node);
+  if (n.node->role() == Role::kLeader && n.last_role != Role::kLeader) ++result_.elections;
+  n.last_role = n.node->role();
+  // Now and then several calls share one Ready.
+  if (is_faulty_ && random_.OneIn(4)) return;
+  while (n.node->HasReady()) HandleReady(n);
+}
+
+void Simulator::HandleReady(SimNode& n) {
+  Ready ready = n.node->TakeReady();
+  invariants_.OnReady(*n.node, ready);
+  invariants_.OnStep(*n.node);
+  Note(n.id * 7 + n.node->term() * 131 + n.node->commit_index());
+  for (Message& m : ready.messages) {
+    if (m.type == MessageType::kInstallSnapshot) SendSnapshot(n, m);
+    Send(std::move(m));
+  }
+  CHECK_EQ(ready.HasWrite(), ready.persist_number != 0);
+  if (ready.HasWrite()) {
+    PendingWrite pending;
+    pending.write = {ready.persist_number, ready.hard_state, std::move(ready.entries),
+                     ready.snapshot};
+    pending.after_sync = std::move(ready.messages_after_sync);
+    pending.done_at = now_ + random_.Uniform(is_faulty_ ? kTick : 10);
+    n.disk.push_back(std::move(pending));
+  } else {
+    CHECK(ready.messages_after_sync.empty() || n.disk.empty());
+    for (Message& m : ready.messages_after_sync) Send(std::move(m));
+  }
+  if (ready.snapshot) {
+    n.to_apply.clear();
+    n.state = {ready.snapshot->index, n.snapshot_states.at(ready.snapshot->index)};
+  }
+  for (Entry& entry : ready.committed) {
+    CHECK_LE(entry.index, n.storage.last_index());
+    acknowledged_ = std::max(acknowledged_, entry.index);
+    n.to_apply.push_back(std::move(entry));
+  }
+  for (const ReadState& read : ready.read_states) {
+    auto open = open_reads_.find(read.context);
+    if (open == open_reads_.end()) continue;
+    CHECK_EQ(open->second.node, n.id);
+    if (read.index == 0) {
+      ++result_.reads_refused;
+    } else {
+      ++result_.reads_answered;
+      CHECK_GE(read.index, open->second.required);
+    }
+    open_reads_.erase(open);
+  }
+}
+
+void Simulator::CompleteWrites(SimNode& n, bool all) {
+  while (!n.disk.empty() && (all || n.disk.front().done_at <= now_)) {
+    PendingWrite done = std::move(n.disk.front());
+    n.disk.pop_front();
+    n.storage.Apply(done.write);
+    if (done.write.snapshot) {
+      Index index = done.write.snapshot->index;
+      n.flushed = {index, n.snapshot_states[index]};
+    }
+    for (Message& m : done.after_sync) Send(std::move(m));
+    n.node->OnPersisted(done.write.number);
+    After(n);
+  }
+}
+
+void Simulator::Apply(SimNode& n, size_t count) {
+  count = std::min(count, n.to_apply.size());
+  if (count == 0) return;
+  for (size_t i = 0; i < count; ++i) {
+    const Entry& entry = n.to_apply[i];
+    CHECK_EQ(entry.index, n.state.index + 1);
+    n.state = {entry.index, Mix(Mix(n.state.hash, entry.index), entry.Data())};
+    if (state_hashes_.size() < entry.index) state_hashes_.resize(entry.index, 0);
+    uint64_t& known = state_hashes_[entry.index - 1];
+    if (known == 0) known = n.state.hash;
+    CHECK_EQ(known, n.state.hash);
+  }
+  n.to_apply.erase(n.to_apply.begin(), n.to_apply.begin() + static_cast<ptrdiff_t>(count));
+  n.node->OnApplied(n.state.index);
+  After(n);
+}
+
+void Simulator::Send(Message m) {
+  CHECK_NE(m.to, kNoNode);
+  if (m.to >= cut_.size() || Cut(m.from, m.to)) return;
+  uint64_t copies = 1;
+  if (is_faulty_ && random_.Uniform(100) < loss_percent_) copies = 0;
+  if (is_faulty_ && random_.Uniform(100) < duplicate_percent_) ++copies;
+  for (; copies > 0; --copies) {
+    uint64_t delay = is_faulty_
+                         ? 1 + random_.Uniform(random_.OneIn(20) ? max_delay_ * 10 : max_delay_)
+                         : 1 + random_.Uniform(10);
+    network_.push({now_ + delay, ++deliveries_, m, {}});
+  }
+}
+
+void Simulator::SendSnapshot(SimNode& from, const Message& m) {
+  ++result_.snapshots;
+  Index index = from.state.index;
+  CHECK_GE(index, m.snapshot.index);
+  Delivery d;
+  d.at = now_ + 1 + random_.Uniform(is_faulty_ ? 10 * kTick : kTick);
+  d.number = ++deliveries_;
+  d.message.type = MessageType::kSnapshotStatus;
+  d.message.from = from.id;
+  d.message.to = m.to;
+  d.message.term = from.run;
+  d.snapshot.metadata.index = index;
+  d.snapshot.metadata.term = *from.node->TermAt(index);
+  d.snapshot.metadata.membership = *from.node->MembershipAt(index);
+  d.snapshot.state = from.state.hash;
+  network_.push(std::move(d));
+}
+
+void Simulator::Deliver(Delivery d) {
+  const Message& m = d.message;
+  SimNode& to = *nodes_[m.to - 1];
+  Note(d.at * 31 + static_cast<uint64_t>(m.type) * 7 + m.from * 3 + m.to + m.log_index);
+  if (m.type == MessageType::kSnapshotStatus) {
+    bool ok = to.node && !Cut(m.from, m.to) && to.paused_until <= now_ &&
+              !(is_faulty_ && random_.OneIn(5));
+    if (ok) {
+      to.snapshot_states[d.snapshot.metadata.index] = d.snapshot.state;
+      to.node->RestoreSnapshot(d.snapshot.metadata);
+      After(to);
+      // The transfer ends when the receiver holds it durably.
+      while (to.node->HasReady()) HandleReady(to);
+      CompleteWrites(to, true);
+    }
+    SimNode& from = *nodes_[m.from - 1];
+    if (from.node && from.run == m.term) {
+      from.node->OnSnapshotSent(m.to, ok, d.snapshot.metadata.index);
+      After(from);
+    }
+    return;
+  }
+  if (!to.node || Cut(m.from, m.to)) return;
+  if (to.paused_until > now_) {
+    d.at = to.paused_until + 1;
+    network_.push(std::move(d));
+    return;
+  }
+  to.node->Step(std::move(d.message));
+  After(to);
+}
+
+void Simulator::ClientAction() {
+  SimNode* n = RandomRunning();
+  if (n == nullptr) return;
+  switch (random_.Uniform(20)) {
+    case 0: {
+      if (!n->node->TransferLeadership(random_.Uniform(nodes_.size() + 1)).ok()) break;
+      ++result_.transfers;
+      break;
+    }
+    case 1:
+      if (random_.OneIn(4)) n->node->Campaign();
+      break;
+    case 2: {
+      if (!changes_membership_ || !random_.OneIn(3)) break;
+      Membership target;
+      for (auto& member : nodes_) {
+        uint64_t kind = random_.Uniform(3);
+        if (kind == 0) target.learners.push_back(member->id);
+        if (kind == 1) target.voters.push_back(member->id);
+      }
+      if (n->node->ProposeConfChange(target).ok()) ++result_.conf_changes;
+      break;
+    }
+    case 3: {  // flush and cut
+      n->flushed = n->state;
+      Index upto = n->flushed.index - std::min<Index>(n->flushed.index, random_.Uniform(20));
+      if (n->disk.empty() && n->to_apply.empty() && upto > n->storage.start().index) {
+        n->storage.Compact({*n->node->TermAt(upto), upto}, *n->node->MembershipAt(upto));
+        if (random_.OneIn(2)) After(*n);
+        n->node->OnCompacted(upto);
+      }
+      break;
+    }
+    case 4:
+      n->flushed = n->state;
+      break;
+    case 5:
+    case 6:
+    case 7:
+    case 8: {
+      uint64_t context = ++reads_;
+      open_reads_[context] = {acknowledged_, n->id, n->run};
+      n->node->ReadIndex(context);
+      break;
+    }
+    default: {
+      SimNode* leader = FindLeader();
+      if (leader != nullptr && leader->paused_until <= now_ && !random_.OneIn(5)) n = leader;
+      std::string data = "w" + std::to_string(++proposals_);
+      data.resize(data.size() + random_.Uniform(random_.OneIn(10) ? 400 : 30), 'x');
+      (void)n->node->Propose(std::make_shared<const std::string>(std::move(data))).ok();
+    }
+  }
+  if (n->node) After(*n);
+}
+
+void Simulator::Fault() {
+  SimNode& n = *nodes_[random_.Uniform(nodes_.size())];
+  switch (random_.Uniform(8)) {
+    case 0:
+    case 1:
+      if (n.node) {
+        Crash(n);
+      } else {
+        Start(n);
+      }
+      break;
+    case 2: {  // the leader
+      SimNode* leader = FindLeader();
+      if (leader != nullptr) Crash(*leader);
+      break;
+    }
+    case 3:
+      if (n.node) n.paused_until = now_ + random_.Uniform(30 * kTick);
+      break;
+    case 4: {  // two halves
+      for (NodeId a = 1; a < cut_.size(); ++a) {
+        for (NodeId b = 1; b < cut_.size(); ++b) cut_[a][b] = false;
+      }
+      uint64_t side = random_.Next();
+      for (NodeId a = 1; a < cut_.size(); ++a) {
+        for (NodeId b = 1; b < cut_.size(); ++b)
+          cut_[a][b] = ((side >> a) & 1) != ((side >> b) & 1);
+      }
+      break;
+    }
+    case 5: {  // one direction of one link
+      NodeId a = 1 + random_.Uniform(nodes_.size());
+      NodeId b = 1 + random_.Uniform(nodes_.size());
+      cut_[a][b] = !cut_[a][b];
+      break;
+    }
+    default:
+      for (auto& row : cut_) std::fill(row.begin(), row.end(), false);
+      for (auto& down : nodes_) {
+        if (!down->node && random_.OneIn(2)) Start(*down);
+      }
+  }
+}
+
+void Simulator::CheckLeases() {
+  for (auto& n : nodes_) {
+    if (!n->node) continue;
+    int64_t remaining = n->node->lease_remaining_ticks();
+    if (remaining <= 0) continue;
+    // What the reader checks by its clock, which runs in a paused process too.
+    uint64_t elapsed = now_ - n->last_tick;
+    if (remaining != INT32_MAX && elapsed >= static_cast<uint64_t>(remaining) * n->tick_interval) {
+      continue;
+    }
+    ++result_.lease_checks;
+    CHECK_MSG(n->node->commit_index() >= acknowledged_,
+              "node " + std::to_string(n->id) + " has a lease for " + std::to_string(remaining) +
+                  " ticks but not the entry " + std::to_string(acknowledged_) + Describe());
+  }
+}
+
+void Simulator::Step() {
+  now_ += kStep;
+  while (!network_.empty() && network_.top().at <= now_) {
+    Delivery d = network_.top();
+    network_.pop();
+    Deliver(std::move(d));
+  }
+  for (auto& n : nodes_) {
+    if (!n->node || n->paused_until > now_) continue;
+    // After a pause all that was missed, at once.
+    while (n->next_tick <= now_) {
+      n->last_tick = n->next_tick;
+      n->next_tick += n->tick_interval;
+      n->node->Tick();
+      After(*n);
+    }
+    CompleteWrites(*n, false);
+    Apply(*n, is_faulty_ ? random_.Uniform(4) : 1000);
+  }
+  CheckLeases();
+}
+
+bool Simulator::Agreed() {
+  SimNode* leader = FindLeader();
+  if (leader == nullptr) return false;
+  const Node& node = *leader->node;
+  if (node.commit_index() != node.last_index() || IsJoint(node.membership())) return false;
+  if (!IsVoter(node.membership(), leader->id)) return false;
+  for (auto& n : nodes_) {
+    if (!IsMember(node.membership(), n->id)) continue;
+    if (n->state.index != node.last_index() || n->state.hash != leader->state.hash) return false;
+    if (n->node->term() != node.term() || n->node->leader() != leader->id) return false;
+    if (n->node->membership() != node.membership()) return false;
+  }
+  return true;
+}
+
+std::string Simulator::Describe() const {
+  std::string text;
+  auto add = [&text](const char* name, const std::vector<NodeId>& ids) {
+    text += name;
+    for (NodeId id : ids) text += std::to_string(id) + " ";
+  };
+  for (const auto& n : nodes_) {
+    if (!n->node) continue;
+    NodeStatus s = n->node->GetStatus();
+    text += "\nnode " + std::to_string(n->id) + " " + std::string(RoleName(s.role)) + " leader " +
+            std::to_string(s.leader) + " term " + std::to_string(s.term) + " commit " +
+            std::to_string(s.commit_index) + " applied " + std::to_string(n->state.index) +
+            " first " + std::to_string(s.first_index) + " last " + std::to_string(s.last_index);
+    add(" voters ", n->node->membership().voters);
+    add("outgoing ", n->node->membership().voters_outgoing);
+    add("learners ", n->node->membership().learners);
+    for (const PeerStatus& peer : s.peers) {
+      text += "\n  peer " + std::to_string(peer.id) + " " + std::string(peer.state) + " match " +
+              std::to_string(peer.match_index) + " next " + std::to_string(peer.next_index) +
+              (peer.active ? " active" : "");
+    }
+  }
+  return text;
+}
+
+void Simulator::HealAndAgree() {
+  is_faulty_ = false;
+  for (auto& row : cut_) std::fill(row.begin(), row.end(), false);
+  for (auto& n : nodes_) {
+    n->paused_until = 0;
+    if (!n->node) Start(*n);
+  }
+  Index before = acknowledged_;
+  bool proposed = false;
+  uint64_t read = 0;
+  uint64_t end = now_ + kPeacefulTime;
+  while (now_ < end) {
+    Step();
+    SimNode* leader = FindLeader();
+    if (!proposed && leader != nullptr && now_ + kPeacefulTime / 2 > end) {
+      auto data = std::make_shared<const std::string>("last");
+      proposed = leader->node->Propose(data).ok();
+      After(*leader);
+    }
+    if (proposed && read == 0 && Agreed()) {
+      // Every member can read.
+      for (auto& n : nodes_) {
+        if (!IsMember(leader->node->membership(), n->id)) continue;
+        read = ++reads_;
+        open_reads_[read] = {acknowledged_, n->id, n->run};
+        n->node->ReadIndex(read);
+        After(*n);
+      }
+    }
+    if (read != 0 && Agreed() && open_reads_.count(read) == 0) break;
+  }
+  CHECK_MSG(proposed, "no leader takes a proposal after the faults ended" + Describe());
+  CHECK_MSG(Agreed(), "the nodes do not agree after the faults ended" + Describe());
+  CHECK_GT(acknowledged_, before);
+  CHECK_EQ(open_reads_.count(read), 0u);
+}
+
+SimulationResult Simulator::Run() {
+  while (now_ < kFaultyTime) {
+    Step();
+    if (random_.OneIn(3)) ClientAction();
+    if (random_.OneIn(150)) Fault();
+  }
+  HealAndAgree();
+  result_.committed = acknowledged_;
+  for (auto& n : nodes_) {
+    for (const Entry& entry : n->storage.entries()) Note(entry.term * 31 + entry.index);
+    Note(n->state.hash);
+  }
+  return result_;
+}
+
+}  // namespace metastore::raft

@@ -1,0 +1,609 @@
+#include "tests/replica/simulation.h"
+
+#include <algorithm>
+#include <deque>
+#include <set>
+#include <utility>
+
+#include "commands/command_spec.h"
+#include "base/parse.h"
+
+namespace metastore::replica {
+namespace {
+
+constexpr int64_t kTickNs = 10'000'000;
+constexpr int kKeys = 3;
+constexpr int kClientsPerNode = 3;
+
+const commands::CommandSpec* FindCommand(std::string_view name) {
+  for (std::span<const commands::CommandSpec> group :
+       {commands::StringCommands(), commands::GenericCommands()}) {
+    for (const commands::CommandSpec& spec : group) {
+      if (EqualsIgnoreCase(spec.name, name)) return &spec;
+    }
+  }
+  return nullptr;
+}
+
+// What survives a crash.
+class Disk : public raft::LogReader {
+ public:
+  raft::HardState hard_state;
+  raft::Position start;
+  raft::Membership membership;
+  std::vector<raft::Entry> entries;  // from start.index + 1
+  uint64_t runs = 0;
+  testing_support::MemoryEngine engine;
+
+  raft::Index last_index() const { return start.index + entries.size(); }
+  Result<raft::Term> TermAt(raft::Index index) const override {
+    if (index == start.index) return start.term;
+    if (index < start.index || index > last_index()) return Status::NotFound();
+    return entries[index - start.index - 1].term;
+  }
+  Result<std::vector<raft::Entry>> Read(raft::Index from, raft::Index to,
+                                        size_t max_bytes) const override {
+    if (from <= start.index || from > last_index()) return Status::NotFound();
+    std::vector<raft::Entry> out;
+    size_t bytes = 0;
+    for (raft::Index i = from; i < to && i <= last_index(); ++i) {
+      const raft::Entry& entry = entries[i - start.index - 1];
+      bytes += entry.Size();
+      if (!out.empty() && bytes > max_bytes) break;
+      out.push_back(entry);
+    }
+    return out;
+  }
+  void Append(const engine::LogWrite& write) {
+    if (write.hard_state) hard_state = *write.hard_state;
+    if (write.snapshot) {
+      start = {write.snapshot->term, write.snapshot->index};
+      membership = write.snapshot->membership;
+      entries.clear();
+    }
+    for (const raft::Entry& entry : write.entries) {
+      CHECK_GT(entry.index, start.index);
+      CHECK_LE(entry.index, last_index() + 1);
+      entries.resize(entry.index - start.index - 1);
+      entries.push_back(entry);
+    }
+  }
+  void Cut(raft::Position upto, const raft::Membership& m) {
+    if (upto.index <= start.index) return;
+    entries.erase(entries.begin(),
+                  entries.begin() + static_cast<ptrdiff_t>(upto.index - start.index));
+    start = upto;
+    membership = m;
+  }
+};
+
+class Simulation;
+
+struct Op {
+  int key = 0;
+  std::string token;           // empty: a read
+  size_t must_hold = 0;        // bytes acknowledged or read when it was asked
+};
+
+// One running node; gone at a crash.
+class Run : public DriverOutputs {
+ public:
+  Run(Simulation* simulation, raft::NodeId id, Disk* disk);
+
+  void SendRaft(const raft::Message& message) override;
+  void SendForward(raft::NodeId leader, std::vector<std::string> batches) override;
+  void Write(uint64_t persist_number, engine::LogWrite write) override {
+    writes_.push_back({persist_number, std::move(write)});
+  }
+  void Apply(std::vector<raft::Entry> entries) override {
+    for (raft::Entry& entry : entries) to_apply_.push_back(std::move(entry));
+  }
+  void GrantRead(raft::Index index, Lane, uint64_t ticket) override {
+    grants_.push_back({index, ticket});
+  }
+  void RefuseRead(Lane, uint64_t ticket) override;
+  void Answer(Lane, BatchReply reply) override { OnReply(reply); }
+  void PublishCommit(raft::Index commit_index) override {
+    CHECK_GE(commit_index, commit_);
+    commit_ = commit_index;
+  }
+  void PublishLease(int64_t lease_until_ns) override { lease_until_ns_ = lease_until_ns; }
+  void SendSnapshot(raft::NodeId peer) override;
+  void Install(const raft::SnapshotMetadata& snapshot) override { to_install_ = snapshot; }
+  void Compact(raft::Position upto, const raft::Membership& membership) override {
+    disk_->Cut(upto, membership);
+    driver_->OnCompacted(upto.index);
+  }
+  void OnRoleChange(raft::Role, raft::Term, raft::NodeId) override {}
+
+  void OnReply(const BatchReply& reply);
+  void SyncSome(Random& random);
+  void ApplySome(Random& random);
+  void StartOps(Random& random);
+  void Flush();
+  void ReceiveSnapshot(const raft::SnapshotMetadata& snapshot, testing_support::Tables tables);
+  bool Idle() const { return appends_.empty() && reads_.empty(); }
+  RaftDriver& driver() { return *driver_; }
+  raft::Index applied() const { return state_machine_.applied().index; }
+
+ private:
+  friend class Simulation;
+  struct PendingWrite {
+    uint64_t number;
+    engine::LogWrite write;
+  };
+  void ServeGranted();
+  void ServeRead(uint64_t ticket);
+
+  Simulation* const simulation_;
+  const raft::NodeId id_;
+  Disk* const disk_;
+  StateMachine state_machine_;
+  std::deque<PendingWrite> writes_;
+  std::deque<raft::Entry> to_apply_;
+  std::optional<raft::SnapshotMetadata> to_install_;
+  testing_support::Tables received_;
+  std::vector<std::pair<raft::Index, uint64_t>> grants_;
+  std::map<uint64_t, Op> appends_;  // by ticket
+  std::map<uint64_t, Op> reads_;
+  uint64_t next_ticket_ = 1;
+  raft::Index commit_ = 0;
+  int64_t lease_until_ns_ = 0;
+  std::unique_ptr<RaftDriver> driver_;
+};
+
+class Simulation {
+ public:
+  explicit Simulation(const SimulationOptions& options) : options_(options), random_(options.seed) {
+    for (int i = 0; i < options.nodes; ++i) {
+      disks_.push_back(std::make_unique<Disk>());
+      for (int v = 1; v <= options.nodes; ++v) {
+        disks_.back()->membership.voters.push_back(static_cast<raft::NodeId>(v));
+      }
+    }
+    runs_.resize(static_cast<size_t>(options.nodes));
+    acknowledged_.resize(kKeys);
+    for (int i = 0; i < options.nodes; ++i) StartNode(i);
+  }
+
+  SimulationResult Go() {
+    for (int step = 0; step < options_.steps && result_.ok; ++step) Step(true);
+    // Heal: everything up, nothing lost, until all that was asked is answered.
+    cut_.clear();
+    for (int i = 0; i < options_.nodes; ++i) {
+      if (!runs_[static_cast<size_t>(i)]) StartNode(i);
+    }
+    healing_ = true;
+    for (int step = 0; step < 200000 && result_.ok && !Quiet(); ++step) Step(false);
+    if (result_.ok && !Quiet()) Fail("no progress after all faults were healed");
+    if (result_.ok) Judge();
+    return result_;
+  }
+
+  void Fail(const std::string& why) {
+    if (!result_.ok) return;
+    result_.ok = false;
+    result_.failure = why;
+  }
+  int64_t now_ns() const { return now_ns_; }
+  const SimulationOptions& options() const { return options_; }
+
+  void SendRaft(const raft::Message& message) {
+    Mix(static_cast<uint64_t>(message.type) * 31 + message.to * 7 + message.term);
+    Deliver(message.from, message.to, [message](Run& run) { run.driver().OnRaftMessage(message); });
+  }
+  void SendForward(raft::NodeId from, raft::NodeId to, std::vector<std::string> batches) {
+    Deliver(from, to, [batches](Run& run) {
+      for (const std::string& batch : batches) run.driver().OnForward(batch);
+    });
+  }
+  void SendSnapshot(raft::NodeId from, raft::NodeId to, const raft::SnapshotMetadata& snapshot,
+                    const testing_support::Tables& tables) {
+    ++result_.snapshots;
+    bool lost = !healing_ && random_.OneIn(4);
+    network_.push_back({from, from, 0, [to, lost, snapshot](Run& run) {
+                          run.driver().OnSnapshotSent(to, !lost, snapshot.index);
+                        }});
+    if (lost) return;
+    network_.push_back({from, to, 0, [snapshot, tables](Run& run) {
+                          run.ReceiveSnapshot(snapshot, tables);
+                        }});
+  }
+
+  // --- the judge's books ---------------------------------------------------------------------
+  std::string NewToken() { return "<" + std::to_string(next_token_++) + ">"; }
+  size_t Floor(int key) const { return acknowledged_[static_cast<size_t>(key)]; }
+  void OnAppended(const Op& op, size_t length) {
+    ++result_.acknowledged;
+    placed_.push_back({op.key, op.token, length});
+    if (length <= op.must_hold) Fail("append " + op.token + " went before what it must follow");
+    Raise(op.key, length);
+  }
+  void OnUnknown(const Op& op) {
+    ++result_.unknown;
+    unknown_.insert(op.token);
+  }
+  void OnRefused(const Op& op) {
+    ++result_.refused;
+    refused_.insert(op.token);
+  }
+  void OnRead(const Op& op, const std::string& value) {
+    ++result_.reads;
+    if (value.size() < op.must_hold) {
+      Fail("stale read: " + std::to_string(value.size()) + " bytes, " +
+           std::to_string(op.must_hold) + " were acknowledged before it");
+    }
+    Raise(op.key, value.size());
+    seen_.push_back({op.key, value});
+  }
+  void Mix(uint64_t v) {
+    result_.fingerprint = (result_.fingerprint ^ v) * 0x9e3779b97f4a7c15;
+    result_.fingerprint ^= result_.fingerprint >> 29;
+  }
+
+ private:
+  struct Packet {
+    raft::NodeId from, to;
+    int64_t due_ns;
+    std::function<void(Run&)> act;
+  };
+  struct Placed {
+    int key;
+    std::string token;
+    size_t length;
+  };
+
+  void Raise(int key, size_t length) {
+    size_t& floor = acknowledged_[static_cast<size_t>(key)];
+    floor = std::max(floor, length);
+  }
+
+  void Deliver(raft::NodeId from, raft::NodeId to, std::function<void(Run&)> act) {
+    if (cut_.contains({from, to})) return;
+    if (!healing_) {
+      if (random_.OneIn(20)) return;
+      if (random_.OneIn(20)) network_.push_back({from, to, Delay(), act});
+    }
+    network_.push_back({from, to, Delay(), std::move(act)});
+  }
+  int64_t Delay() {
+    int64_t most = random_.OneIn(30) ? 60 : 2;
+    return now_ns_ + static_cast<int64_t>(random_.Uniform(static_cast<uint64_t>(most))) * kTickNs;
+  }
+
+  void StartNode(int i) {
+    Disk& disk = *disks_[static_cast<size_t>(i)];
+    ++disk.runs;
+    runs_[static_cast<size_t>(i)] =
+        std::make_unique<Run>(this, static_cast<raft::NodeId>(i + 1), &disk);
+  }
+
+  void Crash(int i) {
+    std::unique_ptr<Run>& run = runs_[static_cast<size_t>(i)];
+    // A write that was under way may have reached the disk, or not.
+    if (!run->writes_.empty() && random_.OneIn(2)) disks_[static_cast<size_t>(i)]->Append(run->writes_.front().write);
+    for (const auto& [ticket, op] : run->appends_) OnUnknown(op);
+    run.reset();
+    disks_[static_cast<size_t>(i)]->engine.Crash();
+    ++result_.crashes;
+  }
+
+  void Step(bool faults) {
+    if (random_.OneIn(3)) {
+      now_ns_ += kTickNs;
+      for (std::unique_ptr<Run>& run : runs_) {
+        if (run) run->driver().OnTime(now_ns_, now_ns_ / 1'000'000);
+      }
+    }
+    for (int deliveries = 0; deliveries < 4 && !network_.empty(); ++deliveries) {
+      size_t at = random_.Uniform(network_.size());
+      if (network_[at].due_ns > now_ns_) continue;
+      Packet packet = std::move(network_[at]);
+      network_.erase(network_.begin() + static_cast<ptrdiff_t>(at));
+      Run* run = runs_[packet.to - 1].get();
+      if (run != nullptr && !cut_.contains({packet.from, packet.to})) packet.act(*run);
+    }
+    int i = static_cast<int>(random_.Uniform(static_cast<uint64_t>(options_.nodes)));
+    if (Run* run = runs_[static_cast<size_t>(i)].get()) {
+      run->SyncSome(random_);
+      run->ApplySome(random_);
+      if (faults && random_.OneIn(4)) run->StartOps(random_);
+      if (options_.compaction && random_.OneIn(150)) run->Flush();
+      run->driver().Pump();
+    }
+    if (!faults) return;
+    if (options_.crashes && random_.OneIn(250)) {
+      if (runs_[static_cast<size_t>(i)]) {
+        Crash(i);
+      } else {
+        StartNode(i);
+      }
+    }
+    if (options_.partitions && random_.OneIn(200)) {
+      if (random_.OneIn(2)) {
+        cut_.clear();
+        for (std::unique_ptr<Run>& run : runs_) {
+          if (!run) continue;
+          for (int peer = 1; peer <= options_.nodes; ++peer) {
+            run->driver().OnForwardLinkUp(static_cast<raft::NodeId>(peer));
+          }
+        }
+      } else {
+        auto from = 1 + random_.Uniform(static_cast<uint64_t>(options_.nodes));
+        bool both = random_.OneIn(2);
+        for (int to = 1; to <= options_.nodes; ++to) {
+          if (static_cast<raft::NodeId>(to) == from) continue;
+          cut_.insert({from, static_cast<raft::NodeId>(to)});
+          if (both) cut_.insert({static_cast<raft::NodeId>(to), from});
+        }
+      }
+    }
+    if (random_.OneIn(400) && runs_[static_cast<size_t>(i)]) {
+      runs_[static_cast<size_t>(i)]->driver().TransferLeadership(
+          1 + random_.Uniform(static_cast<uint64_t>(options_.nodes)));
+    }
+  }
+
+  bool Quiet() {
+    raft::Index applied = runs_[0]->applied();
+    for (std::unique_ptr<Run>& run : runs_) {
+      if (!run->Idle() || run->applied() != applied || run->driver().pending().size() > 0) return false;
+      // A new leader's no-op, and with it what lies below, may not be committed yet.
+      if (run->driver().node().commit_index() != applied) return false;
+      if (run->driver().node().last_index() != applied) return false;
+    }
+    return applied > 0 && runs_[0]->driver().node().leader() != raft::kNoNode;
+  }
+
+  void Judge() {
+    const testing_support::Tables& tables = disks_[0]->engine.tables();
+    for (size_t i = 1; i < disks_.size(); ++i) {
+      if (!(disks_[i]->engine.tables() == tables)) {
+        Fail("replicas 1 and " + std::to_string(i + 1) + " hold different bytes");
+        return;
+      }
+    }
+    std::vector<std::string> finals;
+    for (int key = 0; key < kKeys; ++key) finals.push_back(Value(0, key));
+    for (const Placed& placed : placed_) {
+      const std::string& value = finals[static_cast<size_t>(placed.key)];
+      size_t at = value.find(placed.token);
+      if (at == std::string::npos) {
+        Fail("acknowledged append " + placed.token + " is lost");
+      } else if (at + placed.token.size() != placed.length) {
+        Fail("append " + placed.token + " is not where its reply said");
+      }
+    }
+    for (const auto& [key, value] : seen_) {
+      if (!finals[static_cast<size_t>(key)].starts_with(value)) Fail("a read saw what never was");
+    }
+    std::set<std::string> tokens;
+    for (const std::string& value : finals) {
+      size_t at = 0;
+      while (at < value.size()) {
+        size_t end = value.find('>', at);
+        std::string token = value.substr(at, end + 1 - at);
+        if (!tokens.insert(token).second) Fail("append " + token + " was applied twice");
+        if (refused_.contains(token)) Fail("append " + token + " was refused and applied");
+        at = end + 1;
+      }
+    }
+    for (const std::string& value : finals) {
+      for (char c : value) Mix(static_cast<uint64_t>(c));
+    }
+    Mix(now_ns_);
+  }
+
+ public:
+  std::string Value(int node, int key) {
+    std::unique_ptr<engine::View> view = disks_[static_cast<size_t>(node)]->engine.NewView(0);
+    commands::ReadContext context(*view, 0);
+    std::string out;
+    resp::Writer writer(&out, 2);
+    std::string name = "key" + std::to_string(key);
+    std::vector<std::string_view> args = {"GET", name};
+    CHECK_OK(FindCommand("GET")->handler.read(context, args, writer));
+    if (out == "$-1\r\n") return "";
+    size_t line = out.find("\r\n");
+    return out.substr(line + 2, out.size() - line - 4);
+  }
+
+ private:
+  const SimulationOptions options_;
+  Random random_;
+  int64_t now_ns_ = 1'000'000'000;
+  bool healing_ = false;
+  std::vector<std::unique_ptr<Disk>> disks_;
+  std::vector<std::unique_ptr<Run>> runs_;
+  std::vector<Packet> network_;
+  std::set<std::pair<raft::NodeId, raft::NodeId>> cut_;
+  uint64_t next_token_ = 1;
+  std::vector<size_t> acknowledged_;
+  std::vector<Placed> placed_;
+  std::set<std::string> unknown_, refused_;
+  std::vector<std::pair<int, std::string>> seen_;
+  SimulationResult result_;
+};
+
+Run::Run(Simulation* simulation, raft::NodeId id, Disk* disk)
+    : simulation_(simulation),
+      id_(id),
+      disk_(disk),
+      state_machine_(&disk->engine, id, disk->runs, FindCommand) {
+  raft::Position applied = state_machine_.applied();
+  if (applied.index > disk->last_index()) {
+    // A crash between the install of a snapshot and its record in the log.
+    engine::LogWrite write;
+    write.hard_state = disk->hard_state;
+    write.hard_state->term = std::max(write.hard_state->term, applied.term);
+    write.hard_state->commit_index = std::max(write.hard_state->commit_index, applied.index);
+    write.snapshot = raft::SnapshotMetadata{applied.index, applied.term, disk->membership};
+    disk->Append(write);
+  }
+  DriverOptions options;
+  options.raft.id = id;
+  options.raft.membership = disk->membership;
+  options.raft.hard_state = disk->hard_state;
+  options.raft.log_start = disk->start;
+  options.raft.last_index = disk->last_index();
+  options.raft.applied_index = applied.index;
+  options.raft.seed = simulation->options().seed * 100 + disk->runs;
+  options.raft.cache_bytes = 2000;
+  options.incarnation = disk->runs;
+  options.seed = options.raft.seed + 7;
+  options.request_timeout_ns = 800'000'000;
+  options.log_retain_bytes = 3000;
+  driver_ = std::make_unique<RaftDriver>(options, disk, simulation->now_ns(), this);
+}
+
+void Run::SendRaft(const raft::Message& message) { simulation_->SendRaft(message); }
+void Run::SendForward(raft::NodeId leader, std::vector<std::string> batches) {
+  simulation_->SendForward(id_, leader, std::move(batches));
+}
+void Run::SendSnapshot(raft::NodeId peer) {
+  raft::Position applied = state_machine_.applied();
+  simulation_->SendSnapshot(id_, peer,
+                            {applied.index, applied.term, driver_->node().membership()},
+                            disk_->engine.tables());
+}
+void Run::ReceiveSnapshot(const raft::SnapshotMetadata& snapshot, testing_support::Tables tables) {
+  if (driver_->awaits_install()) return;
+  received_ = std::move(tables);
+  driver_->OnSnapshotReceived(snapshot);
+}
+
+void Run::RefuseRead(Lane, uint64_t ticket) { reads_.erase(ticket); }
+
+void Run::OnReply(const BatchReply& reply) {
+  auto it = appends_.find(reply.ticket);
+  if (it == appends_.end()) return;  // answered kUnknown before
+  Op op = it->second;
+  appends_.erase(it);
+  switch (reply.outcome) {
+    case BatchOutcome::kApplied: {
+      if (op.token.empty()) {  // a read that rode in the log
+        std::string value;
+        if (reply.bytes != "$-1\r\n") {
+          size_t line = reply.bytes.find("\r\n");
+          value = reply.bytes.substr(line + 2, reply.bytes.size() - line - 4);
+        }
+        simulation_->OnRead(op, value);
+        return;
+      }
+      CHECK_EQ(reply.ends.size(), 1u);
+      CHECK_EQ(reply.bytes[0], ':');
+      simulation_->OnAppended(op, std::stoul(reply.bytes.substr(1)));
+      return;
+    }
+    case BatchOutcome::kUnknown:
+      if (!op.token.empty()) simulation_->OnUnknown(op);
+      return;
+    case BatchOutcome::kNotApplied:
+      if (!op.token.empty()) simulation_->OnRefused(op);
+      return;
+  }
+}
+
+void Run::SyncSome(Random& random) {
+  size_t count = random.Uniform(3);
+  for (; count > 0 && !writes_.empty(); --count) {
+    disk_->Append(writes_.front().write);
+    uint64_t number = writes_.front().number;
+    writes_.pop_front();
+    driver_->OnPersisted(number);
+  }
+}
+
+void Run::ApplySome(Random& random) {
+  if (to_install_ && to_apply_.empty()) {
+    raft::SnapshotMetadata snapshot = *to_install_;
+    to_install_.reset();
+    disk_->engine.Replace(std::move(received_));
+    state_machine_.Reload();
+    driver_->OnInstalled(snapshot, state_machine_.own_seq());
+    ServeGranted();
+    return;
+  }
+  size_t count = random.Uniform(4);
+  std::vector<LaneReply> replies;
+  bool applied = false;
+  for (; count > 0 && !to_apply_.empty(); --count) {
+    state_machine_.Apply(to_apply_.front(), &replies);
+    to_apply_.pop_front();
+    applied = true;
+    if (state_machine_.must_commit()) break;
+  }
+  if (applied) {
+    state_machine_.Commit();
+    for (LaneReply& reply : replies) OnReply(reply.reply);
+    driver_->OnApplied(state_machine_.applied(), state_machine_.own_seq());
+  }
+  ServeGranted();
+}
+
+void Run::ServeGranted() {
+  std::vector<std::pair<raft::Index, uint64_t>> waiting;
+  std::swap(waiting, grants_);
+  for (const auto& [index, ticket] : waiting) {
+    if (index > applied()) {
+      grants_.push_back({index, ticket});
+    } else {
+      ServeRead(ticket);
+    }
+  }
+}
+
+void Run::ServeRead(uint64_t ticket) {
+  auto it = reads_.find(ticket);
+  if (it == reads_.end()) return;
+  Op op = it->second;
+  reads_.erase(it);
+  simulation_->OnRead(op, simulation_->Value(static_cast<int>(id_ - 1), op.key));
+}
+
+void Run::StartOps(Random& random) {
+  if (appends_.size() + reads_.size() >= kClientsPerNode) return;
+  Op op;
+  op.key = static_cast<int>(random.Uniform(kKeys));
+  op.must_hold = simulation_->Floor(op.key);
+  std::string key = "key" + std::to_string(op.key);
+  uint64_t ticket = next_ticket_++;
+  bool rides = random.OneIn(8);
+  if (!rides && random.OneIn(2)) {
+    reads_[ticket] = op;
+    bool lease = lease_until_ns_ > simulation_->now_ns();
+    if (simulation_->options().break_reads || (lease && applied() >= commit_)) {
+      ServeRead(ticket);
+    } else {
+      driver_->RequestRead(0, ticket);
+    }
+    return;
+  }
+  BatchBuilder builder;
+  std::vector<std::string_view> args;
+  if (rides) {
+    args = {"GET", key};
+    builder.Add(ItemKind::kRead, 2, 0, args);
+  } else {
+    op.token = simulation_->NewToken();
+    args = {"APPEND", key, op.token};
+    builder.Add(ItemKind::kWrite, 2, 0, args);
+  }
+  appends_[ticket] = op;
+  driver_->Submit(0, ticket, builder.Take(), 1);
+}
+
+void Run::Flush() {
+  CHECK_OK(disk_->engine.Flush());
+  std::optional<std::string> record = disk_->engine.ReadFlushed(engine::kAppliedKey);
+  if (record) driver_->OnFlushed(StateMachine::DecodeApplied(*record));
+}
+
+}  // namespace
+
+SimulationResult RunSimulation(const SimulationOptions& options) {
+  Simulation simulation(options);
+  return simulation.Go();
+}
+
+}  // namespace metastore::replica

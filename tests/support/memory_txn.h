@@ -1,0 +1,126 @@
+// A Txn that is four std::maps: the state machine without RocksDB, for fast tests of types and
+// commands. Everything is committed at once, so it also enforces nothing about turns.
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/check.h"
+#include "base/random.h"
+#include "engine/system_keys.h"
+#include "engine/txn.h"
+
+namespace metastore::test {
+
+class MemoryTxn final : public engine::Txn {
+ public:
+  using Table = std::map<std::string, std::string, std::less<>>;
+
+  explicit MemoryTxn(int64_t now_ms = 1'000'000'000'000) { BeginEntry(1, now_ms, 1); }
+
+  const Table& table(engine::Family family) const {
+    return tables_[static_cast<size_t>(family)];
+  }
+
+  // All bytes of the state, for comparing two replicas and for golden tests.
+  std::string Dump() const {
+    std::string dump;
+    for (const Table& table : tables_) {
+      for (const auto& [key, value] : table) {
+        PutBytes(&dump, key);
+        PutBytes(&dump, value);
+      }
+      dump.push_back('\n');
+    }
+    dump.append(engine::EncodeDatabases(databases_));
+    for (engine::KeyCounts counts : counts_) dump.append(engine::EncodeCounts(counts));
+    return dump;
+  }
+
+  // The next entry of the log.
+  void NextEntry(int64_t now_ms) { BeginEntry(index_ + 1, now_ms, index_ + 1); }
+  void set_now_ms(int64_t now_ms) { now_ms_ = now_ms; }
+
+  bool Get(engine::Family family, std::string_view key, std::string* value) const override {
+    const Table& rows = table(family);
+    auto it = rows.find(key);
+    if (it == rows.end()) return false;
+    *value = it->second;
+    return true;
+  }
+  std::unique_ptr<engine::Iterator> NewIterator(engine::Family family, std::string_view lower,
+                                                std::string_view upper) const override {
+    return std::make_unique<TableIterator>(table(family), lower, upper);
+  }
+  const engine::DatabaseMap& databases() const override { return databases_; }
+  engine::KeyCounts Counts(uint8_t prefix) const override { return counts_[prefix]; }
+
+  void BeginEntry(uint64_t index, int64_t now_ms, uint64_t seed) override {
+    index_ = index;
+    now_ms_ = now_ms;
+    versions_ = 0;
+    random_ = Random(seed);
+  }
+  void Put(engine::Family family, std::string_view key, std::string value) override {
+    rows(family).insert_or_assign(std::string(key), std::move(value));
+  }
+  void Delete(engine::Family family, std::string_view key) override {
+    auto it = rows(family).find(key);
+    if (it != rows(family).end()) rows(family).erase(it);
+  }
+  void DeleteDeadRange(engine::Family family, std::string_view from,
+                       std::string_view to) override {
+    CHECK_LT(from, to);
+    rows(family).erase(rows(family).lower_bound(from), rows(family).lower_bound(to));
+  }
+  void SetDatabases(const engine::DatabaseMap& map) override { databases_ = map; }
+  void AddCounts(uint8_t prefix, int64_t keys, int64_t expiring) override {
+    SetCounts(prefix, {counts_[prefix].keys + keys, counts_[prefix].expiring + expiring});
+  }
+  void SetCounts(uint8_t prefix, engine::KeyCounts counts) override {
+    CHECK_GE(counts.keys, 0);
+    CHECK_GE(counts.expiring, 0);
+    counts_[prefix] = counts;
+  }
+  uint64_t NewVersion() override { return index_ << 24 | versions_++; }
+  Random& random() override { return random_; }
+  size_t bytes() const override { return 0; }
+
+ private:
+  class TableIterator final : public engine::Iterator {
+   public:
+    TableIterator(const Table& table, std::string_view lower, std::string_view upper)
+        : table_(table), lower_(lower), upper_(upper), it_(table.end()) {}
+    bool Valid() const override {
+      return it_ != table_.end() && (upper_.empty() || it_->first < upper_);
+    }
+    void Seek(std::string_view key) override {
+      it_ = table_.lower_bound(key < std::string_view(lower_) ? std::string_view(lower_) : key);
+    }
+    void Next() override {
+      CHECK(Valid());
+      ++it_;
+    }
+    std::string_view key() const override { return it_->first; }
+    std::string_view value() const override { return it_->second; }
+
+   private:
+    const Table& table_;
+    std::string lower_, upper_;
+    Table::const_iterator it_;
+  };
+
+  Table& rows(engine::Family family) { return tables_[static_cast<size_t>(family)]; }
+
+  std::array<Table, engine::kFamilyCount> tables_;
+  engine::DatabaseMap databases_;
+  std::array<engine::KeyCounts, 256> counts_{};
+  uint64_t index_ = 0;
+  uint64_t versions_ = 0;
+  Random random_{0};
+};
+
+}  // namespace metastore::test
