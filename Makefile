@@ -91,7 +91,6 @@ $(BUILD)/tests/%.o: tests/%.cc
 	@echo "CXX $(CONFIG) $<"
 	@$(CCACHE) $(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 # --- dependencies --------------------------------------------------------------------------------
 BUILD_PACKAGES := g++ make pkg-config librocksdb-dev libevent-dev libspdlog-dev libfmt-dev \
@@ -165,3 +164,85 @@ cluster-test: $(BUILD)/metaStore $(BUILD)/tests/cluster_test
 asan tsan: test-deps
 	@$(AGAIN) CONFIG=$@ run-unit
 	@$(AGAIN) CONFIG=$@ cluster-test
+
+# --- fuzzers -------------------------------------------------------------------------------------
+# tests/fuzz/NAME_fuzzer.cc with seeds in tests/fuzz/corpus/NAME/; see tests/fuzz/fuzzer.h.
+FUZZ_SECONDS ?= 60
+FUZZ_BINARIES := $(FUZZERS:%=$(BUILD)/fuzzers/%)
+REPLAY_BINARIES := $(FUZZERS:%=$(BUILD)/fuzzers/%_replay)
+.PHONY: run-fuzzers
+
+$(FUZZERS:%=$(BUILD)/tests/fuzz/%_fuzzer.o): | $(PROTO:src/%.proto=$(BUILD)/%.pb.h)
+.PRECIOUS: $(BUILD)/tests/fuzz/%.o
+# libFuzzer, clang's only, brings its own main.
+$(FUZZ_BINARIES): $(BUILD)/fuzzers/%: $(BUILD)/tests/fuzz/%_fuzzer.o $(LIBS)
+	@mkdir -p $(@D)
+	$(CXX) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+$(REPLAY_BINARIES): $(BUILD)/fuzzers/%_replay: $(BUILD)/tests/fuzz/%_fuzzer.o $(BUILD)/tests/fuzz/replay_main.o $(LIBS)
+	@mkdir -p $(@D)
+	$(CXX) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# What a fuzzer finds goes to $(BUILD)/found; inputs that broke something are put among the seeds by
+# hand, with the fix.
+fuzz: lint-deps
+	@$(AGAIN) CONFIG=fuzz run-fuzzers
+run-fuzzers: $(FUZZ_BINARIES)
+	@set -e; for f in $(FUZZERS); do echo "== $$f for $(FUZZ_SECONDS) s"; \
+	  mkdir -p $(BUILD)/found/$$f; log=$(BUILD)/found/$$f.log; \
+	  $(BUILD)/fuzzers/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
+	    -max_len=16384 -artifact_prefix=$(BUILD)/found/$$f- \
+	    $(BUILD)/found/$$f tests/fuzz/corpus/$$f >$$log 2>&1 || { tail -60 $$log; exit 1; }; \
+	  tail -1 $$log; done
+
+replay-corpus: $(REPLAY_BINARIES)
+	@set -e; for f in $(FUZZERS); do log=$(BUILD)/fuzzers/$$f.log; \
+	  $(BUILD)/fuzzers/$${f}_replay tests/fuzz/corpus/$$f >$$log 2>&1 || { tail -60 $$log; exit 1; }; \
+	  echo "$$f: $$(tail -1 $$log) ($(CONFIG))"; done
+
+# --- the rest ------------------------------------------------------------------------------------
+compat-test: $(BUILD)/metaStore
+	METASTORE=$(BUILD)/metaStore python3 tests/compat/run.py
+
+bench: test-deps
+	@$(AGAIN) all
+	python3 bench/bench.py $(ARGS)
+
+SOURCES := $(wildcard src/*/*.cc src/*/*.h tests/*/*.cc tests/*/*.h)
+format: lint-deps
+	clang-format-14 -i $(SOURCES)
+
+# The formatting, and what clang sees that g++ does not, -Wthread-safety above all.
+lint: lint-deps
+	@clang-format-14 --dry-run --Werror $(SOURCES)
+	@$(AGAIN) lint-compile
+.PHONY: lint-compile
+LINT_OBJS := $(patsubst %.cc,build/lint/%.ok,$(wildcard src/*/*.cc tests/*/*.cc))
+lint-compile: $(LINT_OBJS)
+build/lint/%.ok: %.cc $(PROTO:src/%.proto=$(BUILD)/%.pb.h)
+	@mkdir -p $(@D)
+	@clang++-14 $(CPPFLAGS) -std=c++20 -Wall -Wextra -Werror -Wthread-safety -fsyntax-only $<
+	@touch $@
+
+PREFIX ?= /usr/local
+install: all
+	install -D -m 755 metaStore $(DESTDIR)$(PREFIX)/bin/metaStore
+	install -D -m 644 conf/metastore.conf $(DESTDIR)/etc/metastore/metastore.conf
+
+clean:
+	rm -rf build metaStore
+
+help:
+	@echo "make               build ./metaStore (release: -O2, assertions on)"
+	@echo "make run           install missing packages, build, run one node on defaults (ARGS=...)"
+	@echo "make test          install missing packages, build, run every test"
+	@echo "make deps          install the packages the build needs"
+	@echo "make cluster       three nodes on this machine; make stop-cluster stops them"
+	@echo "make unit          the tests that start no processes"
+	@echo "make asan, tsan    unit and cluster tests under sanitizers"
+	@echo "make fuzz          every fuzzer for FUZZ_SECONDS (60)"
+	@echo "make bench         speed next to redis-server, as a table"
+	@echo "make format, lint  clang-format; clang's warnings and thread-safety analysis"
+	@echo "make install       to PREFIX (/usr/local)"
+	@echo "make clean         remove what was built"
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

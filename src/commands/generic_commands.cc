@@ -21,9 +21,7 @@ using types::Header;
 using types::Record;
 using types::WritableKey;
 
-Status SameObject() {
-  return errors::Custom("ERR source and destination objects are the same");
-}
+Status SameObject() { return errors::Custom("ERR source and destination objects are the same"); }
 Status DatabaseOutOfRange() { return errors::Custom("ERR DB index is out of range"); }
 
 // A number that fits into an int; other numbers are told from other text.
@@ -38,8 +36,6 @@ Result<int> ParseInt(std::string_view text) {
 }
 
 bool IsDatabase(int number) { return number >= 0 && number < engine::kDatabases; }
-
-// --- keys ------------------------------------------------------------------------------------------
 
 Status Del(WriteContext& ctx, Args args, resp::Writer& reply) {
   int64_t deleted = 0;
@@ -124,8 +120,6 @@ Status Move(WriteContext& ctx, Args args, resp::Writer& reply) {
   return Status::Ok();
 }
 
-// --- expiry ----------------------------------------------------------------------------------------
-
 struct ExpireConditions {
   bool nx = false, xx = false, gt = false, lt = false;
 
@@ -154,8 +148,7 @@ Status ParseExpireConditions(Args args, ExpireConditions* conditions) {
     }
   }
   if (conditions->nx && (conditions->xx || conditions->gt || conditions->lt)) {
-    return errors::Custom(
-        "ERR NX and XX, GT or LT options at the same time are not compatible");
+    return errors::Custom("ERR NX and XX, GT or LT options at the same time are not compatible");
   }
   if (conditions->gt && conditions->lt) {
     return errors::Custom("ERR GT and LT options at the same time are not compatible");
@@ -170,8 +163,8 @@ Status SetExpiry(WriteContext& ctx, Args args, ExpireUnit unit, std::string_view
   Result<int64_t> deadline_ms = AnyDeadline(args[2], unit, ctx.now_ms(), command);
   if (!deadline_ms.ok()) return deadline_ms.status();
   WritableKey key(ctx.txn(), ctx.db(), args[1]);
-  bool set = key.found() != nullptr &&
-             conditions.Hold(key.found()->header().deadline_ms, *deadline_ms);
+  bool set =
+      key.found() != nullptr && conditions.Hold(key.found()->header().deadline_ms, *deadline_ms);
   if (set) key.SetDeadline(*deadline_ms);
   reply.Integer(set ? 1 : 0);
   return Status::Ok();
@@ -224,8 +217,6 @@ Status ExpireTime(ReadContext& ctx, Args args, resp::Writer& reply) {
 Status PExpireTime(ReadContext& ctx, Args args, resp::Writer& reply) {
   return ShowExpiry(ctx, args, {.seconds = false, .absolute = true}, reply);
 }
-
-// --- the keyspace ----------------------------------------------------------------------------------
 
 Status Keys(ReadContext& ctx, Args args, resp::Writer& reply) {
   const std::string_view pattern = args[1];
@@ -280,13 +271,12 @@ Status Scan(ReadContext& ctx, Args args, resp::Writer& reply) {
     }
   }
   std::vector<std::string> keys;
-  cursor = types::Scan(
-      ctx.view(), ctx.db(), cursor, static_cast<uint64_t>(count),
-      [&](std::string_view key, const Header& header) {
-        if (pattern && !GlobMatch(*pattern, key)) return;
-        if (type && !EqualsIgnoreCase(*type, types::TypeName(header.type))) return;
-        keys.emplace_back(key);
-      });
+  cursor = types::Scan(ctx.view(), ctx.db(), cursor, static_cast<uint64_t>(count),
+                       [&](std::string_view key, const Header& header) {
+                         if (pattern && !GlobMatch(*pattern, key)) return;
+                         if (type && !EqualsIgnoreCase(*type, types::TypeName(header.type))) return;
+                         keys.emplace_back(key);
+                       });
   reply.Array(2);
   reply.Bulk(std::to_string(cursor));
   reply.Array(keys.size());
@@ -340,8 +330,6 @@ Status SwapDb(WriteContext& ctx, Args args, resp::Writer& reply) {
   reply.Ok();
   return Status::Ok();
 }
-
-// --- OBJECT ----------------------------------------------------------------------------------------
 
 Status ObjectEncoding(ReadContext& ctx, Args args, resp::Writer& reply) {
   Result<Record> found = types::FindString(ctx.view(), ctx.db(), args[2]);
@@ -406,128 +394,113 @@ Status ObjectHelp(server::LocalContext&, Args, resp::Writer& reply) {
   return Status::Ok();
 }
 
-// --- table -----------------------------------------------------------------------------------------
-
-constexpr KeyRange kNoKeys{0, 0, 0};
 constexpr KeyRange kFirst{1, 1, 1};
 constexpr KeyRange kSecond{2, 2, 1};
 constexpr KeyRange kFirstTwo{1, 2, 1};
 constexpr KeyRange kAll{1, -1, 1};
 
 constexpr std::string_view kPerKey = "O(N) in the number of keys.";
-constexpr std::string_view kFlushComplexity =
-    "O(1); the space is reclaimed in the background.";
+constexpr std::string_view kFlushComplexity = "O(1); the space is reclaimed in the background.";
 
-constexpr KeySpec kObjectKey[2] = {{kSecond, KeyAccess::kRO, 0}, {}};
+constexpr KeySpec kObjectKey{kSecond, KeyAccess::kRO, 0};
+
+constexpr CommandSpec Row(std::string_view name, int arity, uint32_t flags, uint32_t categories,
+                          Handler handler, std::string_view group, std::string_view since,
+                          std::string_view complexity, std::string_view summary) {
+  return {name, arity, flags, categories, {}, handler, group, since, complexity, summary, {}, {}};
+}
+
+constexpr CommandSpec KeyRow(std::string_view name, int arity, uint32_t flags, Handler handler,
+                             KeySpec keys, std::string_view since, std::string_view complexity,
+                             std::string_view summary) {
+  return {name,      arity, flags,      kAclKeyspace, keys.range, handler,
+          "generic", since, complexity, summary,      {},         {keys, {}}};
+}
+
+constexpr CommandSpec TwoKeyRow(std::string_view name, int arity, uint32_t flags, Handler handler,
+                                KeySpec source, KeySpec target, std::string_view since,
+                                std::string_view complexity, std::string_view summary) {
+  return {name,      arity, flags,      kAclKeyspace, kFirstTwo, handler,
+          "generic", since, complexity, summary,      {},        {source, target}};
+}
+
+constexpr CommandSpec Container(std::string_view name, int arity, std::string_view group,
+                                std::string_view since, std::string_view complexity,
+                                std::string_view summary,
+                                std::span<const CommandSpec> subcommands) {
+  return {name, arity, 0, 0, {}, {}, group, since, complexity, summary, subcommands, {}};
+}
 
 constexpr CommandSpec kObjectSubcommands[] = {
-    {"encoding", 3, kReadonly, kAclKeyspace, kSecond, ObjectEncoding, "generic", "2.2.3", "O(1)",
-     "Tells how Redis would hold the value in memory.",
-     {}, {kObjectKey[0], {}}},
-    {"freq", 3, kReadonly, kAclKeyspace, kSecond, ObjectFreq, "generic", "4.0.0", "O(1)",
-     "Is an error: how often a key is used is not counted.",
-     {}, {kObjectKey[0], {}}},
-    {"help", 2, kLoading | kStale, kAclKeyspace, kNoKeys, ObjectHelp, "generic", "6.2.0", "O(1)",
-     "Lists the subcommands.",
-     {}, {}},
-    {"idletime", 3, kReadonly, kAclKeyspace, kSecond, ObjectIdleTime, "generic", "2.2.3", "O(1)",
-     "Returns 0: when a key was used last is not kept.",
-     {}, {kObjectKey[0], {}}},
-    {"refcount", 3, kReadonly, kAclKeyspace, kSecond, ObjectRefCount, "generic", "2.2.3", "O(1)",
-     "Returns the reference count that Redis would show.",
-     {}, {kObjectKey[0], {}}},
-};
+    KeyRow("encoding", 3, kReadonly, ObjectEncoding, kObjectKey, "2.2.3", "O(1)",
+           "Tells how Redis would hold the value in memory."),
+    KeyRow("freq", 3, kReadonly, ObjectFreq, kObjectKey, "4.0.0", "O(1)",
+           "Is an error: how often a key is used is not counted."),
+    Row("help", 2, kLoading | kStale, kAclKeyspace, ObjectHelp, "generic", "6.2.0", "O(1)",
+        "Lists the subcommands."),
+    KeyRow("idletime", 3, kReadonly, ObjectIdleTime, kObjectKey, "2.2.3", "O(1)",
+           "Returns 0: when a key was used last is not kept."),
+    KeyRow("refcount", 3, kReadonly, ObjectRefCount, kObjectKey, "2.2.3", "O(1)",
+           "Returns the reference count that Redis would show.")};
 
 constexpr CommandSpec kTable[] = {
-    {"del", -2, kWrite, kAclKeyspace, kAll, Del, "generic", "1.0.0", kPerKey,
-     "Deletes keys, whatever they hold.",
-     {}, {{kAll, KeyAccess::kRM, kKeyDelete}, {}}},
-    {"unlink", -2, kWrite | kFast, kAclKeyspace, kAll, Del, "generic", "4.0.0", kPerKey,
-     "The same as DEL, which never waits for the size of a value here.",
-     {}, {{kAll, KeyAccess::kRM, kKeyDelete}, {}}},
-    {"exists", -2, kReadonly | kFast, kAclKeyspace, kAll, Exists, "generic", "1.0.0", kPerKey,
-     "Counts how many of the keys named exist.",
-     {}, {{kAll, KeyAccess::kRO, 0}, {}}},
-    {"touch", -2, kReadonly | kFast, kAclKeyspace, kAll, Exists, "generic", "3.2.1", kPerKey,
-     "Counts how many of the keys named exist; no time of access is kept.",
-     {}, {{kAll, KeyAccess::kRO, 0}, {}}},
-    {"type", 2, kReadonly | kFast, kAclKeyspace, kFirst, Type, "generic", "1.0.0", "O(1)",
-     "Names the type of a key's value.",
-     {}, {{kFirst, KeyAccess::kRO, 0}, {}}},
-    {"expire", -3, kWrite | kFast, kAclKeyspace, kFirst, Expire, "generic", "1.0.0", "O(1)",
-     "Lets a key expire after some seconds.",
-     {}, {{kFirst, KeyAccess::kRW, kKeyUpdate}, {}}},
-    {"pexpire", -3, kWrite | kFast, kAclKeyspace, kFirst, PExpire, "generic", "2.6.0", "O(1)",
-     "Lets a key expire after some milliseconds.",
-     {}, {{kFirst, KeyAccess::kRW, kKeyUpdate}, {}}},
-    {"expireat", -3, kWrite | kFast, kAclKeyspace, kFirst, ExpireAt, "generic", "1.2.0", "O(1)",
-     "Lets a key expire at a Unix time in seconds.",
-     {}, {{kFirst, KeyAccess::kRW, kKeyUpdate}, {}}},
-    {"pexpireat", -3, kWrite | kFast, kAclKeyspace, kFirst, PExpireAt, "generic", "2.6.0", "O(1)",
-     "Lets a key expire at a Unix time in milliseconds.",
-     {}, {{kFirst, KeyAccess::kRW, kKeyUpdate}, {}}},
-    {"ttl", 2, kReadonly | kFast, kAclKeyspace, kFirst, Ttl, "generic", "1.0.0", "O(1)",
-     "Returns the seconds until a key expires.",
-     {}, {{kFirst, KeyAccess::kRO, kKeyAccess}, {}}},
-    {"pttl", 2, kReadonly | kFast, kAclKeyspace, kFirst, PTtl, "generic", "2.6.0", "O(1)",
-     "Returns the milliseconds until a key expires.",
-     {}, {{kFirst, KeyAccess::kRO, kKeyAccess}, {}}},
-    {"expiretime", 2, kReadonly | kFast, kAclKeyspace, kFirst, ExpireTime, "generic", "7.0.0",
-     "O(1)",
-     "Returns the Unix time in seconds at which a key expires.",
-     {}, {{kFirst, KeyAccess::kRO, kKeyAccess}, {}}},
-    {"pexpiretime", 2, kReadonly | kFast, kAclKeyspace, kFirst, PExpireTime, "generic", "7.0.0",
-     "O(1)",
-     "Returns the Unix time in milliseconds at which a key expires.",
-     {}, {{kFirst, KeyAccess::kRO, kKeyAccess}, {}}},
-    {"persist", 2, kWrite | kFast, kAclKeyspace, kFirst, Persist, "generic", "2.2.0", "O(1)",
-     "Lets a key stay that would have expired.",
-     {}, {{kFirst, KeyAccess::kRW, kKeyUpdate}, {}}},
-    {"rename", 3, kWrite, kAclKeyspace, kFirstTwo, Rename, "generic", "1.0.0", "O(1)",
-     "Gives a key another name, replacing a key of that name.",
-     {}, {{kFirst, KeyAccess::kRW, kKeyAccess | kKeyDelete},
-          {kSecond, KeyAccess::kOW, kKeyUpdate}}},
-    {"renamenx", 3, kWrite | kFast, kAclKeyspace, kFirstTwo, RenameNx, "generic", "1.0.0", "O(1)",
-     "Gives a key another name unless a key of that name exists.",
-     {}, {{kFirst, KeyAccess::kRW, kKeyAccess | kKeyDelete},
-          {kSecond, KeyAccess::kOW, kKeyInsert}}},
-    {"copy", -3, kWrite | kDenyOom, kAclKeyspace, kFirstTwo, Copy, "generic", "6.2.0",
-     "O(N) in the size of the value.",
-     "Copies a key with its expiry to another name or database.",
-     {}, {{kFirst, KeyAccess::kRO, kKeyAccess}, {kSecond, KeyAccess::kOW, kKeyUpdate}}},
-    {"move", 3, kWrite | kFast, kAclKeyspace, kFirst, Move, "generic", "1.0.0", "O(1)",
-     "Moves a key to another database unless it exists there.",
-     {}, {{kFirst, KeyAccess::kRW, kKeyAccess | kKeyUpdate}, {}}},
-    {"keys", 2, kReadonly, kAclKeyspace | kAclDangerous, kNoKeys, Keys, "generic", "1.0.0",
-     "O(N) in the number of keys of the database.",
-     "Lists the keys that match a pattern, all at once.",
-     {}, {}},
-    {"scan", -2, kReadonly, kAclKeyspace, kNoKeys, Scan, "generic", "2.8.0",
-     "O(N) in COUNT for a call.",
-     "Lists keys in steps; a cursor is good on every node.",
-     {}, {}},
-    {"randomkey", 1, kReadonly, kAclKeyspace, kNoKeys, RandomKey, "generic", "1.0.0", "O(1)",
-     "Returns some key.",
-     {}, {}},
-    {"object", -2, 0, 0, kNoKeys, Handler(), "generic", "2.2.3", "Depends on the subcommand.",
-     "Looks at how a value is stored.",
-     kObjectSubcommands, {}},
-    {"dbsize", 1, kReadonly | kFast, kAclKeyspace, kNoKeys, DbSize, "server", "1.0.0", "O(1)",
-     "Returns the number of keys in the database.",
-     {}, {}},
-    {"flushdb", -1, kWrite, kAclKeyspace | kAclDangerous, kNoKeys, FlushDb, "server", "1.0.0",
-     kFlushComplexity,
-     "Deletes all keys of the database.",
-     {}, {}},
-    {"flushall", -1, kWrite, kAclKeyspace | kAclDangerous, kNoKeys, FlushAll, "server", "1.0.0",
-     kFlushComplexity,
-     "Deletes all keys of all databases.",
-     {}, {}},
-    {"swapdb", 3, kWrite | kFast, kAclKeyspace | kAclDangerous, kNoKeys, SwapDb, "server", "4.0.0",
-     "O(1)",
-     "Exchanges two databases.",
-     {}, {}},
-};
+    KeyRow("del", -2, kWrite, Del, {kAll, KeyAccess::kRM, kKeyDelete}, "1.0.0", kPerKey,
+           "Deletes keys, whatever they hold."),
+    KeyRow("unlink", -2, kWrite | kFast, Del, {kAll, KeyAccess::kRM, kKeyDelete}, "4.0.0", kPerKey,
+           "The same as DEL, which never waits for the size of a value here."),
+    KeyRow("exists", -2, kReadonly | kFast, Exists, {kAll, KeyAccess::kRO, 0}, "1.0.0", kPerKey,
+           "Counts how many of the keys named exist."),
+    KeyRow("touch", -2, kReadonly | kFast, Exists, {kAll, KeyAccess::kRO, 0}, "3.2.1", kPerKey,
+           "Counts how many of the keys named exist; no time of access is kept."),
+    KeyRow("type", 2, kReadonly | kFast, Type, {kFirst, KeyAccess::kRO, 0}, "1.0.0", "O(1)",
+           "Names the type of a key's value."),
+    KeyRow("expire", -3, kWrite | kFast, Expire, {kFirst, KeyAccess::kRW, kKeyUpdate}, "1.0.0",
+           "O(1)", "Lets a key expire after some seconds."),
+    KeyRow("pexpire", -3, kWrite | kFast, PExpire, {kFirst, KeyAccess::kRW, kKeyUpdate}, "2.6.0",
+           "O(1)", "Lets a key expire after some milliseconds."),
+    KeyRow("expireat", -3, kWrite | kFast, ExpireAt, {kFirst, KeyAccess::kRW, kKeyUpdate}, "1.2.0",
+           "O(1)", "Lets a key expire at a Unix time in seconds."),
+    KeyRow("pexpireat", -3, kWrite | kFast, PExpireAt, {kFirst, KeyAccess::kRW, kKeyUpdate},
+           "2.6.0", "O(1)", "Lets a key expire at a Unix time in milliseconds."),
+    KeyRow("ttl", 2, kReadonly | kFast, Ttl, {kFirst, KeyAccess::kRO, kKeyAccess}, "1.0.0", "O(1)",
+           "Returns the seconds until a key expires."),
+    KeyRow("pttl", 2, kReadonly | kFast, PTtl, {kFirst, KeyAccess::kRO, kKeyAccess}, "2.6.0",
+           "O(1)", "Returns the milliseconds until a key expires."),
+    KeyRow("expiretime", 2, kReadonly | kFast, ExpireTime, {kFirst, KeyAccess::kRO, kKeyAccess},
+           "7.0.0", "O(1)", "Returns the Unix time in seconds at which a key expires."),
+    KeyRow("pexpiretime", 2, kReadonly | kFast, PExpireTime, {kFirst, KeyAccess::kRO, kKeyAccess},
+           "7.0.0", "O(1)", "Returns the Unix time in milliseconds at which a key expires."),
+    KeyRow("persist", 2, kWrite | kFast, Persist, {kFirst, KeyAccess::kRW, kKeyUpdate}, "2.2.0",
+           "O(1)", "Lets a key stay that would have expired."),
+    TwoKeyRow("rename", 3, kWrite, Rename, {kFirst, KeyAccess::kRW, kKeyAccess | kKeyDelete},
+              {kSecond, KeyAccess::kOW, kKeyUpdate}, "1.0.0", "O(1)",
+              "Gives a key another name, replacing a key of that name."),
+    TwoKeyRow("renamenx", 3, kWrite | kFast, RenameNx,
+              {kFirst, KeyAccess::kRW, kKeyAccess | kKeyDelete},
+              {kSecond, KeyAccess::kOW, kKeyInsert}, "1.0.0", "O(1)",
+              "Gives a key another name unless a key of that name exists."),
+    TwoKeyRow("copy", -3, kWrite | kDenyOom, Copy, {kFirst, KeyAccess::kRO, kKeyAccess},
+              {kSecond, KeyAccess::kOW, kKeyUpdate}, "6.2.0", "O(N) in the size of the value.",
+              "Copies a key with its expiry to another name or database."),
+    KeyRow("move", 3, kWrite | kFast, Move, {kFirst, KeyAccess::kRW, kKeyAccess | kKeyUpdate},
+           "1.0.0", "O(1)", "Moves a key to another database unless it exists there."),
+    Row("keys", 2, kReadonly, kAclKeyspace | kAclDangerous, Keys, "generic", "1.0.0",
+        "O(N) in the number of keys of the database.",
+        "Lists the keys that match a pattern, all at once."),
+    Row("scan", -2, kReadonly, kAclKeyspace, Scan, "generic", "2.8.0", "O(N) in COUNT for a call.",
+        "Lists keys in steps; a cursor is good on every node."),
+    Row("randomkey", 1, kReadonly, kAclKeyspace, RandomKey, "generic", "1.0.0", "O(1)",
+        "Returns some key."),
+    Container("object", -2, "generic", "2.2.3", "Depends on the subcommand.",
+              "Looks at how a value is stored.", kObjectSubcommands),
+    Row("dbsize", 1, kReadonly | kFast, kAclKeyspace, DbSize, "server", "1.0.0", "O(1)",
+        "Returns the number of keys in the database."),
+    Row("flushdb", -1, kWrite, kAclKeyspace | kAclDangerous, FlushDb, "server", "1.0.0",
+        kFlushComplexity, "Deletes all keys of the database."),
+    Row("flushall", -1, kWrite, kAclKeyspace | kAclDangerous, FlushAll, "server", "1.0.0",
+        kFlushComplexity, "Deletes all keys of all databases."),
+    Row("swapdb", 3, kWrite | kFast, kAclKeyspace | kAclDangerous, SwapDb, "server", "4.0.0",
+        "O(1)", "Exchanges two databases.")};
 
 }  // namespace
 

@@ -31,8 +31,6 @@ Status ReplyBulkOrNull(const Result<Record>& found, resp::Writer& reply) {
   return Status::Ok();
 }
 
-// --- SET, GETEX: options -----------------------------------------------------------------------
-
 struct TimeOption {
   ExpireUnit unit;
   std::string_view text;
@@ -233,8 +231,8 @@ Status SetRange(WriteContext& ctx, Args args, resp::Writer& reply) {
   int64_t offset;
   if (!ParseInt64(args[2], &offset)) return Status(Code::kNotInteger);
   if (offset < 0) return Status(Code::kOffsetRange);
-  Result<uint64_t> length = types::OverwriteString(ctx.txn(), ctx.db(), args[1],
-                                                   static_cast<uint64_t>(offset), args[3]);
+  Result<uint64_t> length =
+      types::OverwriteString(ctx.txn(), ctx.db(), args[1], static_cast<uint64_t>(offset), args[3]);
   if (!length.ok()) return length.status();
   reply.Integer(static_cast<int64_t>(*length));
   return Status::Ok();
@@ -281,14 +279,11 @@ Status DecrBy(WriteContext& ctx, Args args, resp::Writer& reply) {
 }
 
 Status IncrByFloat(WriteContext& ctx, Args args, resp::Writer& reply) {
-  Result<std::string> value =
-      types::IncrementStringByFloat(ctx.txn(), ctx.db(), args[1], args[2]);
+  Result<std::string> value = types::IncrementStringByFloat(ctx.txn(), ctx.db(), args[1], args[2]);
   if (!value.ok()) return value.status();
   reply.Bulk(*value);
   return Status::Ok();
 }
-
-// --- LCS -----------------------------------------------------------------------------------------
 
 struct LcsOptions {
   bool length = false;
@@ -312,8 +307,7 @@ Status ParseLcsOptions(Args args, LcsOptions* options) {
     }
   }
   if (options->positions && options->length) {
-    return errors::Custom(
-        "ERR If you want both the length and indexes, please just use IDX.");
+    return errors::Custom("ERR If you want both the length and indexes, please just use IDX.");
   }
   return Status::Ok();
 }
@@ -365,8 +359,6 @@ Status Lcs(ReadContext& ctx, Args args, resp::Writer& reply) {
   return Status::Ok();
 }
 
-// --- table ---------------------------------------------------------------------------------------
-
 constexpr KeyRange kFirst{1, 1, 1};
 constexpr KeyRange kAll{1, -1, 1};
 constexpr KeyRange kPairs{1, -1, 2};
@@ -375,81 +367,67 @@ constexpr KeyRange kFirstTwo{1, 2, 1};
 constexpr std::string_view kRangeComplexity = "O(N) in the bytes returned.";
 constexpr std::string_view kRewriteComplexity = "O(N) in the length of the new value.";
 
+constexpr CommandSpec Row(std::string_view name, int arity, uint32_t flags, Handler handler,
+                          KeySpec keys, std::string_view since, std::string_view complexity,
+                          std::string_view summary) {
+  return {name,     arity, flags,      kAclString, keys.range, handler,
+          "string", since, complexity, summary,    {},         {keys, {}}};
+}
+
 constexpr CommandSpec kTable[] = {
-    {"set", -3, kWrite | kDenyOom, kAclString, kFirst, Set, "string", "1.0.0", "O(1)",
-     "Stores a string, replacing a value of any type; takes conditions and an expiry.",
-     {}, {{kFirst, KeyAccess::kRW, kKeyAccess | kKeyUpdate | kKeyVariableFlags}, {}}},
-    {"get", 2, kReadonly | kFast, kAclString, kFirst, Get, "string", "1.0.0", "O(1)",
-     "Returns a string.",
-     {}, {{kFirst, KeyAccess::kRO, kKeyAccess}, {}}},
-    {"getex", -2, kWrite | kFast, kAclString, kFirst, GetEx, "string", "6.2.0", "O(1)",
-     "Returns a string and sets or removes its expiry.",
-     {}, {{kFirst, KeyAccess::kRW, kKeyAccess | kKeyUpdate}, {}}},
-    {"getdel", 2, kWrite | kFast, kAclString, kFirst, GetDel, "string", "6.2.0", "O(1)",
-     "Returns a string and deletes it.",
-     {}, {{kFirst, KeyAccess::kRW, kKeyAccess | kKeyDelete}, {}}},
-    {"getset", 3, kWrite | kDenyOom | kFast, kAclString, kFirst, GetSet, "string", "1.0.0", "O(1)",
-     "Stores a string and returns the one before it.",
-     {}, {{kFirst, KeyAccess::kRW, kKeyAccess | kKeyUpdate}, {}}},
-    {"mget", -2, kReadonly | kFast, kAclString, kAll, MGet, "string", "1.0.0",
-     "O(N) in the number of keys.",
-     "Returns the strings of several keys at one moment.",
-     {}, {{kAll, KeyAccess::kRO, kKeyAccess}, {}}},
-    {"mset", -3, kWrite | kDenyOom, kAclString, kPairs, MSet, "string", "1.0.1",
-     "O(N) in the number of keys.",
-     "Stores several strings at once.",
-     {}, {{kPairs, KeyAccess::kOW, kKeyUpdate}, {}}},
-    {"msetnx", -3, kWrite | kDenyOom, kAclString, kPairs, MSetNx, "string", "1.0.1",
-     "O(N) in the number of keys.",
-     "Stores several strings at once, unless one of the keys exists.",
-     {}, {{kPairs, KeyAccess::kOW, kKeyInsert}, {}}},
-    {"setnx", 3, kWrite | kDenyOom | kFast, kAclString, kFirst, SetNx, "string", "1.0.0", "O(1)",
-     "Stores a string unless the key exists.",
-     {}, {{kFirst, KeyAccess::kOW, kKeyInsert}, {}}},
-    {"setex", 4, kWrite | kDenyOom, kAclString, kFirst, SetEx, "string", "2.0.0", "O(1)",
-     "Stores a string that expires after some seconds.",
-     {}, {{kFirst, KeyAccess::kOW, kKeyUpdate}, {}}},
-    {"psetex", 4, kWrite | kDenyOom, kAclString, kFirst, PSetEx, "string", "2.6.0", "O(1)",
-     "Stores a string that expires after some milliseconds.",
-     {}, {{kFirst, KeyAccess::kOW, kKeyUpdate}, {}}},
-    {"append", 3, kWrite | kDenyOom | kFast, kAclString, kFirst, Append, "string", "2.0.0",
-     kRewriteComplexity,
-     "Adds bytes to the end of a string.",
-     {}, {{kFirst, KeyAccess::kRW, kKeyInsert}, {}}},
-    {"strlen", 2, kReadonly | kFast, kAclString, kFirst, StrLen, "string", "2.2.0", "O(1)",
-     "Returns the length of a string in bytes.",
-     {}, {{kFirst, KeyAccess::kRO, 0}, {}}},
-    {"setrange", 4, kWrite | kDenyOom, kAclString, kFirst, SetRange, "string", "2.2.0",
-     kRewriteComplexity,
-     "Overwrites a string from an offset on; zero bytes fill a gap.",
-     {}, {{kFirst, KeyAccess::kRW, kKeyUpdate}, {}}},
-    {"getrange", 4, kReadonly, kAclString, kFirst, GetRange, "string", "2.4.0", kRangeComplexity,
-     "Returns the part of a string between two positions.",
-     {}, {{kFirst, KeyAccess::kRO, kKeyAccess}, {}}},
-    {"substr", 4, kReadonly, kAclString, kFirst, GetRange, "string", "1.0.0", kRangeComplexity,
-     "The old name of GETRANGE.",
-     {}, {{kFirst, KeyAccess::kRO, kKeyAccess}, {}}},
-    {"incr", 2, kWrite | kDenyOom | kFast, kAclString, kFirst, Incr, "string", "1.0.0", "O(1)",
-     "Adds one to an integer; an absent key counts as 0.",
-     {}, {{kFirst, KeyAccess::kRW, kKeyAccess | kKeyUpdate}, {}}},
-    {"decr", 2, kWrite | kDenyOom | kFast, kAclString, kFirst, Decr, "string", "1.0.0", "O(1)",
-     "Takes one from an integer; an absent key counts as 0.",
-     {}, {{kFirst, KeyAccess::kRW, kKeyAccess | kKeyUpdate}, {}}},
-    {"incrby", 3, kWrite | kDenyOom | kFast, kAclString, kFirst, IncrBy, "string", "1.0.0", "O(1)",
-     "Adds a number to an integer; an absent key counts as 0.",
-     {}, {{kFirst, KeyAccess::kRW, kKeyAccess | kKeyUpdate}, {}}},
-    {"decrby", 3, kWrite | kDenyOom | kFast, kAclString, kFirst, DecrBy, "string", "1.0.0", "O(1)",
-     "Takes a number from an integer; an absent key counts as 0.",
-     {}, {{kFirst, KeyAccess::kRW, kKeyAccess | kKeyUpdate}, {}}},
-    {"incrbyfloat", 3, kWrite | kDenyOom | kFast, kAclString, kFirst, IncrByFloat, "string",
-     "2.6.0", "O(1)",
-     "Adds a floating-point number to a number; an absent key counts as 0.",
-     {}, {{kFirst, KeyAccess::kRW, kKeyAccess | kKeyUpdate}, {}}},
-    {"lcs", -3, kReadonly, kAclString, kFirstTwo, Lcs, "string", "7.0.0",
-     "O(N*M) for strings of N and M bytes.",
-     "Finds the longest common subsequence of two strings.",
-     {}, {{kFirstTwo, KeyAccess::kRO, kKeyAccess}, {}}},
-};
+    Row("set", -3, kWrite | kDenyOom, Set,
+        {kFirst, KeyAccess::kRW, kKeyAccess | kKeyUpdate | kKeyVariableFlags}, "1.0.0", "O(1)",
+        "Stores a string, replacing a value of any type; takes conditions and an expiry."),
+    Row("get", 2, kReadonly | kFast, Get, {kFirst, KeyAccess::kRO, kKeyAccess}, "1.0.0", "O(1)",
+        "Returns a string."),
+    Row("getex", -2, kWrite | kFast, GetEx, {kFirst, KeyAccess::kRW, kKeyAccess | kKeyUpdate},
+        "6.2.0", "O(1)", "Returns a string and sets or removes its expiry."),
+    Row("getdel", 2, kWrite | kFast, GetDel, {kFirst, KeyAccess::kRW, kKeyAccess | kKeyDelete},
+        "6.2.0", "O(1)", "Returns a string and deletes it."),
+    Row("getset", 3, kWrite | kDenyOom | kFast, GetSet,
+        {kFirst, KeyAccess::kRW, kKeyAccess | kKeyUpdate}, "1.0.0", "O(1)",
+        "Stores a string and returns the one before it."),
+    Row("mget", -2, kReadonly | kFast, MGet, {kAll, KeyAccess::kRO, kKeyAccess}, "1.0.0",
+        "O(N) in the number of keys.", "Returns the strings of several keys at one moment."),
+    Row("mset", -3, kWrite | kDenyOom, MSet, {kPairs, KeyAccess::kOW, kKeyUpdate}, "1.0.1",
+        "O(N) in the number of keys.", "Stores several strings at once."),
+    Row("msetnx", -3, kWrite | kDenyOom, MSetNx, {kPairs, KeyAccess::kOW, kKeyInsert}, "1.0.1",
+        "O(N) in the number of keys.",
+        "Stores several strings at once, unless one of the keys exists."),
+    Row("setnx", 3, kWrite | kDenyOom | kFast, SetNx, {kFirst, KeyAccess::kOW, kKeyInsert}, "1.0.0",
+        "O(1)", "Stores a string unless the key exists."),
+    Row("setex", 4, kWrite | kDenyOom, SetEx, {kFirst, KeyAccess::kOW, kKeyUpdate}, "2.0.0", "O(1)",
+        "Stores a string that expires after some seconds."),
+    Row("psetex", 4, kWrite | kDenyOom, PSetEx, {kFirst, KeyAccess::kOW, kKeyUpdate}, "2.6.0",
+        "O(1)", "Stores a string that expires after some milliseconds."),
+    Row("append", 3, kWrite | kDenyOom | kFast, Append, {kFirst, KeyAccess::kRW, kKeyInsert},
+        "2.0.0", kRewriteComplexity, "Adds bytes to the end of a string."),
+    Row("strlen", 2, kReadonly | kFast, StrLen, {kFirst, KeyAccess::kRO, 0}, "2.2.0", "O(1)",
+        "Returns the length of a string in bytes."),
+    Row("setrange", 4, kWrite | kDenyOom, SetRange, {kFirst, KeyAccess::kRW, kKeyUpdate}, "2.2.0",
+        kRewriteComplexity, "Overwrites a string from an offset on; zero bytes fill a gap."),
+    Row("getrange", 4, kReadonly, GetRange, {kFirst, KeyAccess::kRO, kKeyAccess}, "2.4.0",
+        kRangeComplexity, "Returns the part of a string between two positions."),
+    Row("substr", 4, kReadonly, GetRange, {kFirst, KeyAccess::kRO, kKeyAccess}, "1.0.0",
+        kRangeComplexity, "The old name of GETRANGE."),
+    Row("incr", 2, kWrite | kDenyOom | kFast, Incr,
+        {kFirst, KeyAccess::kRW, kKeyAccess | kKeyUpdate}, "1.0.0", "O(1)",
+        "Adds one to an integer; an absent key counts as 0."),
+    Row("decr", 2, kWrite | kDenyOom | kFast, Decr,
+        {kFirst, KeyAccess::kRW, kKeyAccess | kKeyUpdate}, "1.0.0", "O(1)",
+        "Takes one from an integer; an absent key counts as 0."),
+    Row("incrby", 3, kWrite | kDenyOom | kFast, IncrBy,
+        {kFirst, KeyAccess::kRW, kKeyAccess | kKeyUpdate}, "1.0.0", "O(1)",
+        "Adds a number to an integer; an absent key counts as 0."),
+    Row("decrby", 3, kWrite | kDenyOom | kFast, DecrBy,
+        {kFirst, KeyAccess::kRW, kKeyAccess | kKeyUpdate}, "1.0.0", "O(1)",
+        "Takes a number from an integer; an absent key counts as 0."),
+    Row("incrbyfloat", 3, kWrite | kDenyOom | kFast, IncrByFloat,
+        {kFirst, KeyAccess::kRW, kKeyAccess | kKeyUpdate}, "2.6.0", "O(1)",
+        "Adds a floating-point number to a number; an absent key counts as 0."),
+    Row("lcs", -3, kReadonly, Lcs, {kFirstTwo, KeyAccess::kRO, kKeyAccess}, "7.0.0",
+        "O(N*M) for strings of N and M bytes.",
+        "Finds the longest common subsequence of two strings.")};
 
 }  // namespace
 

@@ -168,7 +168,8 @@ CheckpointPosition Normalize(const std::vector<ManifestFile>& files, CheckpointP
 class Source final : public CheckpointSource {
  public:
   Source(std::string directory, std::vector<ManifestFile> files)
-      : directory_(std::move(directory)), files_(std::move(files)),
+      : directory_(std::move(directory)),
+        files_(std::move(files)),
         manifest_(EncodeManifest(files_)) {
     for (const ManifestFile& file : files_) total_bytes_ += file.size;
   }
@@ -334,8 +335,7 @@ Result<std::unique_ptr<CheckpointSource>> CheckpointSource::Open(const std::stri
     if (!crc.ok()) return crc.status();
     files.push_back({name, *size, *crc});
   }
-  return std::unique_ptr<CheckpointSource>(
-      std::make_unique<Source>(directory, std::move(files)));
+  return std::unique_ptr<CheckpointSource>(std::make_unique<Source>(directory, std::move(files)));
 }
 
 Result<std::unique_ptr<CheckpointSink>> CheckpointSink::Open(const std::string& directory,

@@ -76,8 +76,7 @@ Result<std::unique_ptr<DataDirectory>> DataDirectory::Open(const std::string& pa
   std::unique_ptr<DataDirectory> directory(new DataDirectory(path, fd));
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return ErrnoStatus("lock", lock_path, errno);
-    return Status(Code::kUnavailable,
-                  "data directory " + path + " is in use by another process");
+    return Status(Code::kUnavailable, "data directory " + path + " is in use by another process");
   }
 
   std::string file = path + "/IDENTITY";
@@ -86,8 +85,8 @@ Result<std::unique_ptr<DataDirectory>> DataDirectory::Open(const std::string& pa
   if (text.ok()) {
     Result<Identity> read = DecodeIdentity(*text);
     if (!read.ok()) {
-      return Status::Corruption("the identity file " + file + " is damaged: " +
-                                read.status().message());
+      return Status::Corruption("the identity file " + file +
+                                " is damaged: " + read.status().message());
     }
     identity = std::move(*read);
     if (identity.node_id != node_id) {

@@ -2,7 +2,6 @@
 
 #include <rocksdb/convenience.h>
 #include <rocksdb/filter_policy.h>
-#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
@@ -57,10 +56,6 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const rocksdb::Options& wide,
   options.target_file_size_base = 32 << 20;
   options.max_bytes_for_level_base = std::max<uint64_t>(given.write_buffer_bytes * 4, 64 << 20);
   options.compression = FastCompression();
-  // Batches come sorted: each insert starts its search where the last one of the same first byte
-  // ended.
-  options.memtable_insert_with_hint_prefix_extractor.reset(
-      rocksdb::NewFixedPrefixTransform(1));
 
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = given.block_cache;
@@ -152,7 +147,10 @@ class DatabaseIterator : public Iterator {
  public:
   DatabaseIterator(const Database* database, const rocksdb::Snapshot* snapshot, Family family,
                    std::string_view lower, std::string_view upper)
-      : database_(database), lower_(lower), upper_(upper), lower_slice_(lower_),
+      : database_(database),
+        lower_(lower),
+        upper_(upper),
+        lower_slice_(lower_),
         upper_slice_(upper_) {
     rocksdb::ReadOptions options;
     options.snapshot = snapshot;

@@ -32,7 +32,8 @@ std::string GenerationName(uint64_t generation) {
 class SharedSnapshot {
  public:
   SharedSnapshot(std::shared_ptr<const Database> database, const DatabaseMap& databases)
-      : database_(std::move(database)), snapshot_(database_->db()->GetSnapshot()),
+      : database_(std::move(database)),
+        snapshot_(database_->db()->GetSnapshot()),
         databases_(databases) {
     read_options_.snapshot = snapshot_;
   }
@@ -118,8 +119,10 @@ class EngineImpl final : public Engine {
  public:
   EngineImpl(EngineOptions options, DatabaseOptions database_options, uint64_t generation,
              std::unique_ptr<Database> database)
-      : options_(std::move(options)), database_options_(std::move(database_options)),
-        generation_(generation), database_(Share(std::move(database), reaper_)),
+      : options_(std::move(options)),
+        database_options_(std::move(database_options)),
+        generation_(generation),
+        database_(Share(std::move(database), reaper_)),
         txn_(database_.get()) {
     last_entry_ms_ = txn_.now_ms();
     committed_databases_ = txn_.databases();
@@ -220,8 +223,7 @@ class EngineImpl final : public Engine {
     stats.memtable_bytes = sum(rocksdb::DB::Properties::kSizeAllMemTables);
     stats.sst_bytes = sum(rocksdb::DB::Properties::kLiveSstFilesSize);
     stats.table_reader_bytes = sum(rocksdb::DB::Properties::kEstimateTableReadersMem);
-    stats.pending_compaction_bytes =
-        sum(rocksdb::DB::Properties::kEstimatePendingCompactionBytes);
+    stats.pending_compaction_bytes = sum(rocksdb::DB::Properties::kEstimatePendingCompactionBytes);
     stats.block_cache_bytes = database_options_.block_cache->GetUsage();
     uint64_t stopped = 0;
     db->GetIntProperty(rocksdb::DB::Properties::kIsWriteStopped, &stopped);
@@ -312,8 +314,8 @@ Result<std::unique_ptr<Engine>> Engine::Open(const EngineOptions& options) {
     RETURN_IF_ERROR(WriteFileAtomically(db + "/CURRENT", GenerationName(generation) + "\n"));
   }
   database_options.create = false;
-  return std::unique_ptr<Engine>(std::make_unique<EngineImpl>(
-      options, std::move(database_options), generation, std::move(*database)));
+  return std::unique_ptr<Engine>(std::make_unique<EngineImpl>(options, std::move(database_options),
+                                                              generation, std::move(*database)));
 }
 
 }  // namespace metastore::engine

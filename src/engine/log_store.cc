@@ -265,14 +265,13 @@ Status LogStoreImpl::Recover() {
     Term term;
     EntryType type;
     if (it->key().size() != sizeof(Index) || !TakeEntryHead(&head, &term, &type)) {
-      return Status::Corruption("entry " + std::to_string(last_ + 1) + " of the Raft log " +
-                                path_ + " is damaged");
+      return Status::Corruption("entry " + std::to_string(last_ + 1) + " of the Raft log " + path_ +
+                                " is damaged");
     }
     Index index = ReadBig64(it->key().data());
     if (index != last_ + 1) {
       return Status::Corruption("the Raft log " + path_ + " has a gap: entry " +
-                                std::to_string(index) + " follows entry " +
-                                std::to_string(last_));
+                                std::to_string(index) + " follows entry " + std::to_string(last_));
     }
     terms_.Set(index, term);
     last_ = index;
@@ -310,8 +309,8 @@ Status LogStoreImpl::Append(const LogWrite& write) {
   }
   if (restart && status.ok()) {
     start = {write.snapshot->term, write.snapshot->index};
-    status = batch.Put(records_, ToSlice(kStartKey),
-                       EncodeStart(start, write.snapshot->membership));
+    status =
+        batch.Put(records_, ToSlice(kStartKey), EncodeStart(start, write.snapshot->membership));
     // What lies below the start is dead already.
     if (status.ok() && last > start.index) {
       status = batch.DeleteRange(log_, EntryKey(start.index + 1), EntryKey(last + 1));
@@ -396,8 +395,7 @@ Status LogStoreImpl::PutRecord(std::string_view name, std::string_view value) {
 
 std::optional<std::string> LogStoreImpl::GetRecord(std::string_view name) const {
   std::string value;
-  rocksdb::Status status =
-      db_->Get({}, records_, std::string(kRecordPrefix).append(name), &value);
+  rocksdb::Status status = db_->Get({}, records_, std::string(kRecordPrefix).append(name), &value);
   if (status.IsNotFound()) return std::nullopt;
   CHECK_OK(Failed(status, "reading"));
   return value;

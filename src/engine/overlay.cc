@@ -20,36 +20,27 @@ constexpr uint64_t kHashMask = 0xffffffff00000000;
 }  // namespace
 
 std::string_view KeyArena::Add(std::string_view bytes) {
+  char* place;
   if (bytes.size() > kBlockBytes / 4) {
-    // A block of its own, put before the one that is being filled.
-    auto block = std::make_unique<char[]>(bytes.size());
-    std::memcpy(block.get(), bytes.data(), bytes.size());
-    std::string_view copy(block.get(), bytes.size());
-    blocks_.insert(blocks_.empty() ? blocks_.end() : blocks_.end() - 1, std::move(block));
-    if (blocks_.size() == 1) used_ = kBlockBytes;
-    return copy;
+    large_.push_back(std::make_unique<char[]>(bytes.size()));
+    place = large_.back().get();
+  } else {
+    if (blocks_.empty() || kBlockBytes - used_ < bytes.size()) {
+      blocks_.push_back(std::make_unique<char[]>(kBlockBytes));
+      used_ = 0;
+    }
+    place = blocks_.back().get() + used_;
+    used_ += bytes.size();
   }
-  if (kBlockBytes - used_ < bytes.size()) {
-    blocks_.push_back(std::make_unique<char[]>(kBlockBytes));
-    used_ = 0;
-  }
-  char* place = blocks_.back().get() + used_;
   std::memcpy(place, bytes.data(), bytes.size());
-  used_ += bytes.size();
   return {place, bytes.size()};
 }
 
 void KeyArena::Clear() {
-  // One block stays, so that ordinary turns allocate nothing. A block of one large key is no use
-  // for that: it is told by used_ being at the end.
-  if (!blocks_.empty() && used_ < kBlockBytes) {
-    blocks_.front() = std::move(blocks_.back());
-    blocks_.resize(1);
-    used_ = 0;
-  } else {
-    blocks_.clear();
-    used_ = kBlockBytes;
-  }
+  large_.clear();
+  // One block stays, so that ordinary turns allocate nothing.
+  if (blocks_.size() > 1) blocks_.resize(1);
+  used_ = 0;
 }
 
 size_t Overlay::FindSlot(std::string_view key, uint64_t hash) const {
@@ -57,8 +48,7 @@ size_t Overlay::FindSlot(std::string_view key, uint64_t hash) const {
   for (size_t i = hash & mask;; i = (i + 1) & mask) {
     uint64_t slot = slots_[i];
     if (slot == 0) return i;
-    if (((slot ^ hash) & kHashMask) == 0 &&
-        writes_[static_cast<uint32_t>(slot) - 1].key == key) {
+    if (((slot ^ hash) & kHashMask) == 0 && writes_[static_cast<uint32_t>(slot) - 1].key == key) {
       return i;
     }
   }

@@ -22,7 +22,8 @@ class KeyArena {
  private:
   static constexpr size_t kBlockBytes = 256 << 10;
   std::vector<std::unique_ptr<char[]>> blocks_;  // the last one is being filled
-  size_t used_ = kBlockBytes;
+  size_t used_ = 0;                              // of the last block
+  std::vector<std::unique_ptr<char[]>> large_;   // keys that have a block of their own
 };
 
 class Overlay {
@@ -42,8 +43,8 @@ class Overlay {
   // In the order in which the keys were first written, which is the same on every replica.
   const std::vector<Write>& writes() const { return writes_; }
 
-  // The writes in byte order, for a batch: RocksDB's memtable inserts neighbours cheaply.
-  // *order is reused memory.
+  // The writes in byte order, for a batch: neighbours take nearly the same way through the
+  // memtable. *order is reused memory.
   struct Place {
     uint64_t front;  // the key's first 8 bytes as a number: decides nearly every comparison
     uint32_t position;
@@ -74,7 +75,7 @@ class Overlay {
 
   KeyArena keys_;
   std::vector<Write> writes_;
-  std::vector<uint64_t> slots_;      // a power of two, at most half full
+  std::vector<uint64_t> slots_;  // a power of two, at most half full
   mutable std::optional<Order> order_;
 };
 

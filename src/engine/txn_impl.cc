@@ -16,8 +16,12 @@ class TxnIterator final : public Iterator {
  public:
   TxnIterator(std::unique_ptr<Iterator> base, const Overlay* overlay, std::string_view lower,
               std::string_view upper)
-      : base_(std::move(base)), overlay_(overlay), order_(overlay->Sorted()),
-        next_(order_.end()), lower_(lower), upper_(upper) {}
+      : base_(std::move(base)),
+        overlay_(overlay),
+        order_(overlay->Sorted()),
+        next_(order_.end()),
+        lower_(lower),
+        upper_(upper) {}
 
   bool Valid() const override { return place_ != Place::kNone; }
   void Seek(std::string_view key) override {
@@ -93,8 +97,8 @@ void TxnImpl::Attach(const Database* database) {
     CHECK_MSG(applied.has_value(), "the applied index in " + database->path() + " is damaged");
     now_ms_ = applied->now_ms;
   }
-  std::unique_ptr<Iterator> it = database->NewIterator(nullptr, Family::kSystem, kCountsPrefix,
-                                                       PrefixEnd(kCountsPrefix));
+  std::unique_ptr<Iterator> it =
+      database->NewIterator(nullptr, Family::kSystem, kCountsPrefix, PrefixEnd(kCountsPrefix));
   for (it->Seek(kCountsPrefix); it->Valid(); it->Next()) {
     std::optional<KeyCounts> counts = DecodeCounts(it->value());
     CHECK_MSG(counts.has_value() && it->key().size() == 2,

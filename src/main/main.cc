@@ -2,22 +2,21 @@
 // signal. The one place that knows every part.
 #include <signal.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <random>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/version.h"
+#include "server/info.h"
 #include "engine/data_directory.h"
 #include "engine/engine.h"
 #include "engine/log_store.h"
-#include "net/io_loops.h"
+#include "net/io_loop.h"
 #include "net/peer_transport.h"
 #include "replica/threaded_replica.h"
 #include "server/command_table.h"
@@ -29,6 +28,8 @@ namespace {
 
 constexpr int kExitBadFlags = 2;
 constexpr int64_t kTickMs = 10;
+// For commands under way at shutdown; with the hand-over and the flush it stays below 5 s.
+constexpr int64_t kStopGraceMs = 2000;
 // Descriptors beside the clients': files of two RocksDB instances, peers, listeners.
 constexpr rlim_t kReservedDescriptors = 1024;
 
@@ -123,7 +124,7 @@ int Main(const std::vector<std::string>& flags) {
 
   const raft::NodeId id = static_cast<raft::NodeId>(settings->id);
   const std::vector<std::string>& cluster = settings->cluster;
-  log::info("metaStore {} node {}, pid {}", kVersion, id, getpid());
+  log::info("metaStore {} node {}, pid {}", server::kVersion, id, getpid());
   log::info("data directory {}", settings->data_dir);
   RaiseDescriptorLimit(settings->maxclients);
 
@@ -197,12 +198,36 @@ int Main(const std::vector<std::string>& flags) {
       options, clock, engine->get(), log_store->get(), transport->get());
   server::Server server(replica.get(), config->get(), clock, &server::CommandTable::All(),
                         server::LimitsOf(*settings));
-  int shutdown_pipe[2];
-  if (pipe2(shutdown_pipe, O_CLOEXEC) != 0) return Fail(Status::IoError("cannot make a pipe"));
-  server.SetShutdownHook([fd = shutdown_pipe[1]] {
-    ssize_t written = write(fd, "x", 1);
-    (void)written;
-  });
+  // SHUTDOWN ends the node the way SIGTERM does.
+  server.SetShutdownHook([] { kill(getpid(), SIGTERM); });
+
+  net::IoOptions io_options;
+  io_options.threads = static_cast<int>(settings->io_threads);
+  io_options.bind = settings->bind;
+  io_options.redis_port = static_cast<int>(settings->redis_port);
+  io_options.http_port = static_cast<int>(settings->http_port);
+  io_options.tcp_backlog = static_cast<int>(settings->tcp_backlog);
+  net::IoLoops loops(&server, io_options);
+  Status started = replica->Start();
+  if (started.ok()) started = loops.Start();
+  if (!started.ok()) {
+    replica->Stop();
+    return Fail(started);
+  }
+  log::info("serving Redis clients on port {}, HTTP on port {}", loops.redis_port(),
+            loops.http_port());
+  if (!transport_options.listen_host.empty()) {
+    log::info("serving peers on {}:{}", transport_options.listen_host,
+              transport_options.listen_port);
+  }
+
+  int signal_number = 0;
+  sigwait(&signals, &signal_number);
+  log::info("stopping on {}", signal_number == SIGINT ? "SIGINT" : "SIGTERM");
+  replica->HandOver();
+  loops.Stop(kStopGraceMs);
+  replica->Stop();
+  log::info("stopped");
   return 0;
 }
 

@@ -96,6 +96,8 @@ class IoLoop : public replica::LaneSink, public server::LoopWaker {
   void ResumeStalled();
   void Tick();
   bool Drained() const;
+  // A copy: closing one takes it out of the map.
+  std::vector<Connection*> AllConnections() const;
 
   server::Server* const server_;
   server::LoopStats* const stats_;

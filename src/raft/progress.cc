@@ -71,7 +71,7 @@ void Progress::BecomeSnapshot(Index snapshot_index) {
   inflights.Clear();
 }
 
-bool Progress::OnAccepted(Index index, Index log_start) {
+bool Progress::OnAccepted(Index index) {
   bool news = index > match;
   match = std::max(match, index);
   next = std::max(next, index + 1);
@@ -85,7 +85,7 @@ bool Progress::OnAccepted(Index index, Index log_start) {
       inflights.FreeUpTo(index);
       return news;
     case ProgressState::kSnapshot:
-      if (match < log_start) return news;
+      if (match < pending_snapshot) return news;
       BecomeReplicate();
       return true;
   }

@@ -60,7 +60,7 @@ struct Progress {
   void BecomeSnapshot(Index snapshot_index);
 
   // An append up to `index` is acknowledged. True when something new was learnt.
-  bool OnAccepted(Index index, Index log_start);
+  bool OnAccepted(Index index);
   // The append that followed `rejected` was refused; the logs can match at `candidate` at the
   // latest. False when the answer is a stale one.
   bool OnRejected(Index rejected, Index candidate);

@@ -101,9 +101,11 @@ void Node::Impl::SendSnapshot(Progress& peer) {
   Message m;
   m.type = MessageType::kInstallSnapshot;
   m.to = peer.id;
-  m.snapshot.index = log_.start().index;
-  m.snapshot.term = log_.start().term;
-  m.snapshot.membership = memberships_.At(log_.start().index);
+  // The least that the snapshot must hold. When the storage is cut before OnCompacted says so, that
+  // is the entry which could not be read.
+  m.snapshot.index = std::max(log_.start().index, log_.Has(peer.next) ? peer.next : 0);
+  m.snapshot.term = log_.TermAt(m.snapshot.index);
+  m.snapshot.membership = memberships_.At(m.snapshot.index);
   m.commit_index = commit_;
   peer.BecomeSnapshot(m.snapshot.index);
   Send(std::move(m));
@@ -171,7 +173,7 @@ void Node::Impl::HandleAppendReply(const Message& m) {
     return;
   }
   CHECK_LE(m.log_index, log_.last_index());
-  if (peer->OnAccepted(m.log_index, log_.start().index)) MaybeCommit();
+  if (peer->OnAccepted(m.log_index)) MaybeCommit();
 }
 
 void Node::Impl::MaybeCommit() {

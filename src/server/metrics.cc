@@ -2,21 +2,11 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
 #include <iterator>
 
 namespace metastore::server {
 namespace {
-
-std::string_view RoleName(raft::Role role) {
-  switch (role) {
-    case raft::Role::kLeader:
-      return "leader";
-    case raft::Role::kFollower:
-      return "follower";
-    default:
-      return "candidate";
-  }
-}
 
 class Text {
  public:
@@ -136,7 +126,7 @@ std::string HealthLine(Server& server, bool* healthy) {
   *healthy = raft.role == raft::Role::kLeader ? server.replica().MayReadNow() : raft.leader != 0;
   return fmt::format(
       "{{\"status\":\"{}\",\"id\":{},\"role\":\"{}\",\"leader\":{},\"term\":{},\"applied\":{}}}\n",
-      *healthy ? "ok" : "unavailable", raft.id, RoleName(raft.role), raft.leader, raft.term,
+      *healthy ? "ok" : "unavailable", raft.id, raft::RoleName(raft.role), raft.leader, raft.term,
       raft.applied_index);
 }
 

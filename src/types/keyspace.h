@@ -32,9 +32,9 @@ std::string_view TypeName(Type type);  // as the command TYPE replies
 
 // How a string came to be, which OBJECT ENCODING shows. Stored: never renumber.
 enum class StringForm : uint8_t {
-  kPlain = 0,    // int, embstr or raw, whichever the bytes allow
+  kPlain = 0,      // int, embstr or raw, whichever the bytes allow
   kNoInteger = 1,  // embstr or raw: what INCRBYFLOAT leaves, even if it looks like an integer
-  kRaw = 2,      // raw: what APPEND and SETRANGE leave
+  kRaw = 2,        // raw: what APPEND and SETRANGE leave
 };
 
 // What is known of a key before its payload.
@@ -115,8 +115,6 @@ void Rename(engine::Txn& txn, int db, std::string_view from, int to_db, std::str
 // The same, but the source stays.
 void Copy(engine::Txn& txn, int db, std::string_view from, int to_db, std::string_view to);
 
-// --- the whole database ------------------------------------------------------------------------
-
 // Exact, O(1); counts expired keys that are not deleted yet, as in Redis.
 engine::KeyCounts DatabaseCounts(const engine::View& view, int db);
 
@@ -147,8 +145,6 @@ bool NeedsReclaim(const engine::View& view);
 // Removes what is left of flushed databases. A prefix that died in this entry waits for the next
 // call, and one that was removed is free for use from the call after.
 void Reclaim(engine::Txn& txn);
-
-// --- expiry --------------------------------------------------------------------------------------
 
 struct ExpiredKey {
   std::string meta_key;

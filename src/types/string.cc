@@ -79,8 +79,7 @@ Result<SetOutcome> SetString(Txn& txn, int db, std::string_view key, std::string
   bool present = target.found() != nullptr;
   if (options.condition == SetCondition::kIfAbsent && present) return outcome;
   if (options.condition == SetCondition::kIfPresent && !present) return outcome;
-  target.PutString(value,
-                   options.keep_deadline ? DeadlineOf(target.found()) : options.deadline_ms);
+  target.PutString(value, options.keep_deadline ? DeadlineOf(target.found()) : options.deadline_ms);
   outcome.stored = true;
   return outcome;
 }

@@ -41,8 +41,8 @@ struct SetOutcome {
   bool stored = false;
   std::optional<std::string> old;  // only where it was wanted
 };
-Result<SetOutcome> SetString(engine::Txn& txn, int db, std::string_view key,
-                             std::string_view value, const SetOptions& options);
+Result<SetOutcome> SetString(engine::Txn& txn, int db, std::string_view key, std::string_view value,
+                             const SetOptions& options);
 
 using KeyValue = std::pair<std::string_view, std::string_view>;
 // In order: of a key that comes twice the last value stays.

@@ -23,19 +23,29 @@ timeval ToTimeval(Millis duration) {
 Reply Convert(const redisReply& from) {
   Reply reply;
   switch (from.type) {
-    case REDIS_REPLY_ERROR: reply.kind = Reply::Kind::kError; break;
-    case REDIS_REPLY_STATUS: reply.kind = Reply::Kind::kStatus; break;
-    case REDIS_REPLY_STRING: reply.kind = Reply::Kind::kString; break;
-    case REDIS_REPLY_NIL: reply.kind = Reply::Kind::kNull; break;
+    case REDIS_REPLY_ERROR:
+      reply.kind = Reply::Kind::kError;
+      break;
+    case REDIS_REPLY_STATUS:
+      reply.kind = Reply::Kind::kStatus;
+      break;
+    case REDIS_REPLY_STRING:
+      reply.kind = Reply::Kind::kString;
+      break;
+    case REDIS_REPLY_NIL:
+      reply.kind = Reply::Kind::kNull;
+      break;
     case REDIS_REPLY_INTEGER:
       reply.kind = Reply::Kind::kInteger;
       reply.integer = from.integer;
       break;
     case REDIS_REPLY_ARRAY:
       reply.kind = Reply::Kind::kArray;
-      for (size_t i = 0; i < from.elements; ++i) reply.elements.push_back(Convert(*from.element[i]));
+      for (size_t i = 0; i < from.elements; ++i)
+        reply.elements.push_back(Convert(*from.element[i]));
       break;
-    default: CHECK(false);
+    default:
+      CHECK(false);
   }
   if (from.str != nullptr) reply.text.assign(from.str, static_cast<size_t>(from.len));
   return reply;
@@ -51,12 +61,18 @@ Reply Lost(std::string why) {
 
 std::string Reply::ToString() const {
   switch (kind) {
-    case Kind::kLost: return "(connection lost: " + text + ")";
-    case Kind::kError: return "(error) " + text;
-    case Kind::kStatus: return text;
-    case Kind::kString: return '"' + text + '"';
-    case Kind::kNull: return "(nil)";
-    case Kind::kInteger: return std::to_string(integer);
+    case Kind::kLost:
+      return "(connection lost: " + text + ")";
+    case Kind::kError:
+      return "(error) " + text;
+    case Kind::kStatus:
+      return text;
+    case Kind::kString:
+      return '"' + text + '"';
+    case Kind::kNull:
+      return "(nil)";
+    case Kind::kInteger:
+      return std::to_string(integer);
     case Kind::kArray: {
       std::string all = "[";
       for (const Reply& element : elements) all += element.ToString() + " ";
@@ -144,7 +160,8 @@ HttpReply Http(int port, const std::string& method, const std::string& path, std
   timeval wait = ToTimeval(timeout);
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
   setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
-  std::string request = method + " " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n" +
+  std::string request = method + " " + path +
+                        " HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n" +
                         "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n";
   request += body;
   for (size_t sent = 0; sent < request.size();) {
@@ -195,8 +212,7 @@ HttpReply ParseCurlOutput(const std::string& output) {
 HttpReply Curl(int port, const std::string& method, const std::string& path,
                const std::string& body, Millis timeout) {
   return ParseCurlOutput(
-      cluster_test::Run(CurlCommand(port, method, path, body, timeout), timeout + kLiveness)
-          .output);
+      RunCommand(CurlCommand(port, method, path, body, timeout), timeout + kLiveness).output);
 }
 
 }  // namespace metastore::cluster_test

@@ -27,8 +27,6 @@ namespace {
 constexpr int kFirstPort = 10'000;
 constexpr int kPorts = 20'000;  // below the usual start of the ephemeral range, 32768
 constexpr size_t kLogTailBytes = 6'000;
-// Fields of INFO's raft section.
-constexpr char kRoleField[] = "raft_role";
 
 sockaddr_in Loopback(int port) {
   sockaddr_in address{};
@@ -179,7 +177,7 @@ bool Process::WaitExit(Millis deadline) {
   return WaitFor([this] { return !Running(); }, deadline);
 }
 
-RunResult Run(std::vector<std::string> argv, Millis deadline) {
+RunResult RunCommand(std::vector<std::string> argv, Millis deadline) {
   ScratchDirectory scratch;
   const std::string file = scratch.path() + "/output";
   RunResult result;
@@ -223,10 +221,9 @@ std::string Node::LogText() const { return ReadFile(log_file()) + ReadFile(direc
 
 std::vector<std::string> Node::CommandLine(const std::string& cluster) const {
   std::vector<std::string> argv = prefix;
-  argv.insert(argv.end(),
-              {BinaryUnderTest(), "--id", std::to_string(id_), "--cluster", cluster, "--port",
-               http_.text(), "--redis-port", redis_.text(), "--data-dir", data_dir(), "--log-file",
-               log_file()});
+  argv.insert(argv.end(), {BinaryUnderTest(), "--id", std::to_string(id_), "--cluster", cluster,
+                           "--port", http_.text(), "--redis-port", redis_.text(), "--data-dir",
+                           data_dir(), "--log-file", log_file()});
   argv.insert(argv.end(), extra_flags.begin(), extra_flags.end());
   return argv;
 }
@@ -262,18 +259,11 @@ int Node::Terminate() {
   return process_->exit_code();
 }
 
-std::string Node::Info(const std::string& field) const {
-  Client client(redis_port());
-  Reply reply = client.Run({"INFO", "everything"});
-  size_t at = reply.text.find("\n" + field + ":");
-  if (at == std::string::npos) return "";
-  at += field.size() + 2;
-  return reply.text.substr(at, reply.text.find_first_of("\r\n", at) - at);
-}
-
-int64_t Node::InfoNumber(const std::string& field) const {
-  std::string text = Info(field);
-  return text.empty() ? -1 : std::atoll(text.c_str());
+int64_t Node::Metric(const std::string& name) const {
+  const std::string text = Http(http_port(), "GET", "/-/metrics").body;
+  const std::string start = "\nmetastore_" + name + " ";
+  size_t at = text.find(start);
+  return at == std::string::npos ? -1 : std::atoll(text.c_str() + at + start.size());
 }
 
 size_t Node::MemoryBytes(const std::string& field) const {
@@ -347,8 +337,8 @@ int Cluster::WaitLeader(Millis deadline) {
         int64_t term = -1;
         leader = -1;
         for (int i = 0; i < size(); ++i) {
-          if (!node(i).Running() || node(i).Info(kRoleField) != "leader") continue;
-          int64_t its_term = node(i).InfoNumber("raft_term");
+          if (!node(i).Running() || node(i).Metric("raft_is_leader") != 1) continue;
+          int64_t its_term = node(i).Metric("raft_term");
           if (its_term > term) {
             term = its_term;
             leader = i;

@@ -93,7 +93,7 @@ struct RunResult {
   std::string output;  // standard output and error
 };
 // Runs a command to its end; killed after `deadline`.
-RunResult Run(std::vector<std::string> argv, Millis deadline = kLiveness);
+RunResult RunCommand(std::vector<std::string> argv, Millis deadline = kLiveness);
 
 std::string BinaryUnderTest();
 // The text of a file, "" where there is none.
@@ -127,17 +127,16 @@ class Node {
   bool Running() { return process_ != nullptr && process_->Running(); }
   pid_t pid() const { return process_->pid(); }
 
-  void Kill();       // SIGKILL, and waits for the end
-  void Pause();      // SIGSTOP
-  void Resume();     // SIGCONT
+  void Kill();    // SIGKILL, and waits for the end
+  void Pause();   // SIGSTOP
+  void Resume();  // SIGCONT
   // SIGTERM, and waits. The exit code, or -signal.
   int Terminate();
   void RequestEnd() { process_->Signal(15); }
   Process& process() { return *process_; }
 
-  // A field of INFO, "" where the node does not answer or has no such field.
-  std::string Info(const std::string& field) const;
-  int64_t InfoNumber(const std::string& field) const;
+  // A sample of /-/metrics without its prefix, e.g. "raft_term"; -1 where the node does not answer.
+  int64_t Metric(const std::string& name) const;
 
   // A field of /proc/<pid>/status in bytes: VmRSS, VmHWM.
   size_t MemoryBytes(const std::string& field) const;

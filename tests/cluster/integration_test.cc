@@ -26,14 +26,14 @@ TEST(IntegrationTest, KvstoreSnapshot) {
   const std::string value(100'000, 'v');
   int written = 0;
   // Until the log begins behind everything that the absent node can have.
-  const int64_t absent_from = cluster.node(leader).InfoNumber("raft_log_last_index");
+  const int64_t absent_from = cluster.node(leader).Metric("raft_log_last_index");
   ASSERT_GT(absent_from, 0);
   bool cut = WaitFor([&] {
     for (int i = 0; i < 50; ++i) {
       EXPECT_TRUE(client.Run({"SET", "key" + std::to_string(written), value}).ok());
       ++written;
     }
-    return cluster.node(leader).InfoNumber("raft_log_first_index") > absent_from + 1 ||
+    return cluster.node(leader).Metric("raft_log_first_index") > absent_from + 1 ||
            testing::Test::HasFailure();
   });
   ASSERT_TRUE(cut) << "the log is never cut";
@@ -41,8 +41,8 @@ TEST(IntegrationTest, KvstoreSnapshot) {
 
   cluster.Start(behind);
   ASSERT_TRUE(cluster.WaitReady());
-  EXPECT_TRUE(WaitFor(
-      [&] { return cluster.node(behind).InfoNumber("raft_snapshots_installed") > 0; }));
+  EXPECT_TRUE(
+      WaitFor([&] { return cluster.node(behind).Metric("raft_snapshots_installed_total") > 0; }));
   Client reader(cluster.node(behind).redis_port());
   for (int i = 0; i < written; ++i) {
     Reply reply = reader.Run({"GET", "key" + std::to_string(i)});
@@ -86,7 +86,8 @@ TEST(IntegrationTest, ProposeOnCommit) {
     proposers.emplace_back([&cluster, &failures, n] {
       Client client(cluster.node(n).redis_port());
       for (int i = 0; i < kProposals; ++i) {
-        Reply reply = client.Run({"APPEND", "order", std::to_string(n) + ":" + std::to_string(i) + " "});
+        Reply reply =
+            client.Run({"APPEND", "order", std::to_string(n) + ":" + std::to_string(i) + " "});
         if (reply.failed()) ++failures[static_cast<size_t>(n)];
       }
     });
@@ -122,7 +123,8 @@ TEST(IntegrationTest, CloseBeforeReplay) {
   ASSERT_TRUE(cluster.WaitReady());
   {
     Client client(node.redis_port());
-    for (int i = 0; i < 2000; ++i) client.Append({"SET", "k" + std::to_string(i), std::string(500, 'v')});
+    for (int i = 0; i < 2000; ++i)
+      client.Append({"SET", "k" + std::to_string(i), std::string(500, 'v')});
     for (int i = 0; i < 2000; ++i) ASSERT_TRUE(client.Receive().ok());
   }
   node.Kill();

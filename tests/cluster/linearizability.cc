@@ -14,8 +14,11 @@ using State = std::optional<std::string>;
 bool Step(const Operation& operation, State* state) {
   const bool known = operation.return_ns != Operation::kUnknown;
   switch (operation.kind) {
-    case Operation::Kind::kGet: return !known || operation.result == *state;
-    case Operation::Kind::kSet: *state = operation.argument; return true;
+    case Operation::Kind::kGet:
+      return !known || operation.result == *state;
+    case Operation::Kind::kSet:
+      *state = operation.argument;
+      return true;
     case Operation::Kind::kGetSet:
       if (known && operation.result != *state) return false;
       *state = operation.argument;

@@ -31,7 +31,8 @@ std::string ValueOf(int worker, size_t number) {
 }  // namespace
 
 Load::Load(Cluster* cluster, int clients_per_node) : cluster_(cluster) {
-  for (int i = 0; i < cluster->size(); ++i) deaths_.push_back(std::make_unique<std::atomic<int>>(0));
+  for (int i = 0; i < cluster->size(); ++i)
+    deaths_.push_back(std::make_unique<std::atomic<int>>(0));
   for (int i = 0; i < cluster->size() * clients_per_node; ++i) {
     workers_.push_back(std::make_unique<Worker>());
     workers_.back()->number = i;

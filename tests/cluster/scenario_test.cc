@@ -48,8 +48,8 @@ TEST(ScenarioTest, PutsToTheFirstOfThreeNodesCompleteWhenTheOthersStartInTime) {
   cluster.Start(0);
   ASSERT_TRUE(WaitFor([&] { return PortAnswers(cluster.node(0).http_port()); }));
   EarlyPuts puts(&cluster);
-  // The node is alone for several elections.
-  std::this_thread::sleep_for(Millis(1500));
+  // The node holds them all, alone.
+  ASSERT_TRUE(WaitFor([&] { return cluster.node(0).Metric("raft_pending_batches") >= 1; }));
   EXPECT_TRUE(puts.AllWait());
   cluster.Start(1);
   cluster.Start(2);
@@ -119,15 +119,17 @@ TEST(ScenarioTest, WhatWasAcknowledgedIsThereAfterAllNodesWereKilled) {
   ASSERT_TRUE(cluster.WaitReady());
   for (int round = 0; round < 3; ++round) {
     for (int i = 0; i < kPuts; ++i) {
-      ASSERT_EQ(Curl(cluster.node(i % 3).http_port(), "PUT", KeyOf(100 * round + i), ValueOf(i)).status,
-                204);
+      ASSERT_EQ(
+          Curl(cluster.node(i % 3).http_port(), "PUT", KeyOf(100 * round + i), ValueOf(i)).status,
+          204);
     }
     cluster.KillAll();
     cluster.StartAll();
     ASSERT_TRUE(cluster.WaitReady());
     for (int n = 0; n < 3; ++n) {
       for (int i = 0; i < kPuts; ++i) {
-        EXPECT_EQ(Curl(cluster.node(n).http_port(), "GET", KeyOf(100 * round + i)).body, ValueOf(i));
+        EXPECT_EQ(Curl(cluster.node(n).http_port(), "GET", KeyOf(100 * round + i)).body,
+                  ValueOf(i));
       }
     }
   }

@@ -69,12 +69,12 @@ TEST_F(GenericCommandTest, ExpireSetsTheDeadlineInEveryUnit) {
 }
 
 TEST_F(GenericCommandTest, ExpiringInThePastDeletesAtOnce) {
-  for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
-           {"EXPIRE", "k", "0"},
-           {"EXPIRE", "k", "-1"},
-           {"PEXPIRE", "k", "-9223372036854775808"},
-           {"EXPIREAT", "k", "1"},
-           {"PEXPIREAT", "k", "-1"}}) {
+  for (const std::vector<std::string>& command :
+       std::vector<std::vector<std::string>>{{"EXPIRE", "k", "0"},
+                                             {"EXPIRE", "k", "-1"},
+                                             {"PEXPIRE", "k", "-9223372036854775808"},
+                                             {"EXPIREAT", "k", "1"},
+                                             {"PEXPIREAT", "k", "-1"}}) {
     Run({"SET", "k", "v", "EX", "100"});
     EXPECT_EQ(Run(command), Int(1)) << command[0];
     EXPECT_EQ(Run({"DBSIZE"}), Int(0)) << command[0];

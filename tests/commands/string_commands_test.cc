@@ -33,7 +33,8 @@ TEST_F(StringCommandTest, NullIsSpelledByTheProtocol) {
 
 TEST_F(StringCommandTest, WrongNumbersOfArgumentsAreNamed) {
   EXPECT_EQ(Run({"GET"}), Error("ERR wrong number of arguments for 'get' command"));
-  EXPECT_EQ(Run({"MSET", "a", "1", "b"}), Error("ERR wrong number of arguments for 'mset' command"));
+  EXPECT_EQ(Run({"MSET", "a", "1", "b"}),
+            Error("ERR wrong number of arguments for 'mset' command"));
   EXPECT_EQ(Run({"MSETNX", "a", "1", "b"}),
             Error("ERR wrong number of arguments for 'msetnx' command"));
 }
@@ -68,18 +69,18 @@ TEST_F(StringCommandTest, SetReplacesAnyType) {
 }
 
 TEST_F(StringCommandTest, SetOptionsThatContradictAreSyntaxErrors) {
-  for (const std::vector<std::string>& options : std::vector<std::vector<std::string>>{
-           {"NX", "XX"},
-           {"XX", "NX"},
-           {"EX"},
-           {"PX"},
-           {"EX", "1", "PX", "1"},
-           {"EX", "1", "EXAT", "1"},
-           {"KEEPTTL", "EX", "1"},
-           {"EX", "1", "KEEPTTL"},
-           {"PERSIST"},
-           {"FOO"},
-           {""}}) {
+  for (const std::vector<std::string>& options :
+       std::vector<std::vector<std::string>>{{"NX", "XX"},
+                                             {"XX", "NX"},
+                                             {"EX"},
+                                             {"PX"},
+                                             {"EX", "1", "PX", "1"},
+                                             {"EX", "1", "EXAT", "1"},
+                                             {"KEEPTTL", "EX", "1"},
+                                             {"EX", "1", "KEEPTTL"},
+                                             {"PERSIST"},
+                                             {"FOO"},
+                                             {""}}) {
     std::vector<std::string> command = {"SET", "k", "v"};
     command.insert(command.end(), options.begin(), options.end());
     EXPECT_EQ(Run(command), Error(kSyntax)) << testing::PrintToString(command);
@@ -149,8 +150,11 @@ TEST_F(StringCommandTest, OverwritingDropsTheExpiryUnlessItIsKept) {
   Run({"SET", "k", "v", "EX", "10"});
   EXPECT_EQ(Run({"SET", "k", "w", "KEEPTTL"}), Ok());
   EXPECT_EQ(Run({"TTL", "k"}), Int(10));
-  for (const std::vector<std::string>& keeps : std::vector<std::vector<std::string>>{
-           {"INCR", "n"}, {"INCRBYFLOAT", "n", "1"}, {"APPEND", "n", "1"}, {"SETRANGE", "n", "0", "1"}}) {
+  for (const std::vector<std::string>& keeps :
+       std::vector<std::vector<std::string>>{{"INCR", "n"},
+                                             {"INCRBYFLOAT", "n", "1"},
+                                             {"APPEND", "n", "1"},
+                                             {"SETRANGE", "n", "0", "1"}}) {
     Run({"SET", "n", "1", "EX", "10"});
     Run(keeps);
     EXPECT_EQ(Run({"TTL", "n"}), Int(10)) << keeps[0];
@@ -192,20 +196,20 @@ TEST_F(StringCommandTest, GetDelAndGetSetReturnTheOldValue) {
 
 TEST_F(StringCommandTest, CommandsOnAnotherTypeReplyWrongType) {
   PutList("list");
-  for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
-           {"GET", "list"},
-           {"GETDEL", "list"},
-           {"GETSET", "list", "v"},
-           {"GETEX", "list"},
-           {"APPEND", "list", "v"},
-           {"STRLEN", "list"},
-           {"SETRANGE", "list", "0", "v"},
-           {"SETRANGE", "list", "0", ""},
-           {"GETRANGE", "list", "0", "1"},
-           {"SUBSTR", "list", "0", "1"},
-           {"INCR", "list"},
-           {"DECRBY", "list", "1"},
-           {"INCRBYFLOAT", "list", "x"}}) {
+  for (const std::vector<std::string>& command :
+       std::vector<std::vector<std::string>>{{"GET", "list"},
+                                             {"GETDEL", "list"},
+                                             {"GETSET", "list", "v"},
+                                             {"GETEX", "list"},
+                                             {"APPEND", "list", "v"},
+                                             {"STRLEN", "list"},
+                                             {"SETRANGE", "list", "0", "v"},
+                                             {"SETRANGE", "list", "0", ""},
+                                             {"GETRANGE", "list", "0", "1"},
+                                             {"SUBSTR", "list", "0", "1"},
+                                             {"INCR", "list"},
+                                             {"DECRBY", "list", "1"},
+                                             {"INCRBYFLOAT", "list", "x"}}) {
     EXPECT_EQ(Run(command), Error(kWrongType)) << command[0];
   }
   EXPECT_EQ(Run({"LCS", "list", "k"}), Error("ERR The specified keys must contain string values"));
@@ -303,8 +307,7 @@ TEST_F(StringCommandTest, IncrByFloatPrintsWithoutExponentAndTrailingZeros) {
   EXPECT_EQ(Run({"OBJECT", "ENCODING", "f"}), Bulk("int"));
   EXPECT_EQ(Run({"INCRBYFLOAT", "f", "x"}), Error("ERR value is not a valid float"));
   EXPECT_EQ(Run({"INCRBYFLOAT", "f", "nan"}), Error("ERR value is not a valid float"));
-  EXPECT_EQ(Run({"INCRBYFLOAT", "f", "inf"}),
-            Error("ERR increment would produce NaN or Infinity"));
+  EXPECT_EQ(Run({"INCRBYFLOAT", "f", "inf"}), Error("ERR increment would produce NaN or Infinity"));
   Run({"SET", "f", "abc"});
   EXPECT_EQ(Run({"INCRBYFLOAT", "f", "1"}), Error("ERR value is not a valid float"));
 }

@@ -129,8 +129,8 @@ TEST_F(EngineTest, CountsAndDatabasesBelongToTheView) {
       Reopen();
     }
     std::unique_ptr<View> after = engine_->NewView(0);
-    for (const View* view : {static_cast<const View*>(after.get()),
-                             static_cast<const View*>(&txn())}) {
+    for (const View* view :
+         {static_cast<const View*>(after.get()), static_cast<const View*>(&txn())}) {
       EXPECT_EQ(view->databases().prefix[0], 3);
       EXPECT_EQ(view->databases().prefix[3], 0);
       EXPECT_EQ(view->Counts(3).keys, 1);

@@ -469,7 +469,8 @@ TEST_F(DamagedLogStoreTest, ARecordOfZeroesBeforeOthersIsFound) {
   std::string whole = ReadWhole(Wal());
   size_t tenth = 0;
   for (int n = 0; n < 10; ++n) {
-    tenth += 7 + static_cast<uint8_t>(whole[tenth + 4]) + 256 * static_cast<uint8_t>(whole[tenth + 5]);
+    tenth +=
+        7 + static_cast<uint8_t>(whole[tenth + 4]) + 256 * static_cast<uint8_t>(whole[tenth + 5]);
   }
   std::string holed = whole;
   holed.replace(tenth, 64, 64, '\0');

@@ -2,8 +2,8 @@
 // seeds in tests/fuzz/corpus/NAME/. Each defines LLVMFuzzerTestOneInput and links the whole of
 // src/ but main.
 //
-//   make fuzz                    builds with clang's libFuzzer and runs each for FUZZ_SECONDS
-//   make CONFIG=asan fuzz-replay runs each over its corpus once, with any compiler
+//   make fuzz                       builds with clang's libFuzzer and runs each for FUZZ_SECONDS
+//   make CONFIG=asan replay-corpus  runs each over its corpus once, with any compiler
 //
 // A target does more than not crash: it states what must hold of the result with FUZZ_CHECK. An
 // input that broke something goes into the corpus under a name that says what it broke.

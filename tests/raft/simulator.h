@@ -119,6 +119,9 @@ class Simulator {
   uint64_t loss_percent_ = 0;
   uint64_t duplicate_percent_ = 0;
   uint64_t max_delay_ = 0;
+  uint64_t fault_interval_ = 0;
+  bool only_links_fail_ = false;
+  int lease_ticks_ = 0;
   bool changes_membership_ = false;
   SimulationResult result_;
 };

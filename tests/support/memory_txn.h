@@ -21,9 +21,7 @@ class MemoryTxn final : public engine::Txn {
 
   explicit MemoryTxn(int64_t now_ms = 1'000'000'000'000) { BeginEntry(1, now_ms, 1); }
 
-  const Table& table(engine::Family family) const {
-    return tables_[static_cast<size_t>(family)];
-  }
+  const Table& table(engine::Family family) const { return tables_[static_cast<size_t>(family)]; }
 
   // All bytes of the state, for comparing two replicas and for golden tests.
   std::string Dump() const {
@@ -71,8 +69,7 @@ class MemoryTxn final : public engine::Txn {
     auto it = rows(family).find(key);
     if (it != rows(family).end()) rows(family).erase(it);
   }
-  void DeleteDeadRange(engine::Family family, std::string_view from,
-                       std::string_view to) override {
+  void DeleteDeadRange(engine::Family family, std::string_view from, std::string_view to) override {
     CHECK_LT(from, to);
     rows(family).erase(rows(family).lower_bound(from), rows(family).lower_bound(to));
   }

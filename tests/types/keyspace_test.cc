@@ -48,12 +48,18 @@ class KeyspaceTest : public testing::Test {
   MemoryTxn txn_;
 };
 
-// --- golden bytes: they are on disks, so they may not change -------------------------------------
-
 TEST_F(KeyspaceTest, MetaKeysAreGolden) {
-  EXPECT_EQ(Hex(MetaKey(0, "")), "00" "0000b41a0014e34e");
-  EXPECT_EQ(Hex(MetaKey(3, "foo")), "03" "be5aadb97d901df9" "666f6f");
-  EXPECT_EQ(Hex(MetaKey(254, "{user1000}.following")), "fe" "35cfc068e95303d1" + Hex("{user1000}.following"));
+  EXPECT_EQ(Hex(MetaKey(0, "")),
+            "00"
+            "0000b41a0014e34e");
+  EXPECT_EQ(Hex(MetaKey(3, "foo")),
+            "03"
+            "be5aadb97d901df9"
+            "666f6f");
+  EXPECT_EQ(Hex(MetaKey(254, "{user1000}.following")),
+            "fe"
+            "35cfc068e95303d1" +
+                Hex("{user1000}.following"));
 }
 
 TEST_F(KeyspaceTest, RecordsAreGolden) {
@@ -62,7 +68,10 @@ TEST_F(KeyspaceTest, RecordsAreGolden) {
   EXPECT_EQ(Hex(Record::Encode({Type::kString, StringForm::kNoInteger, std::nullopt, 300}, "")),
             "21ac02");
   EXPECT_EQ(Hex(Record::Encode({Type::kString, StringForm::kRaw, kNow, 1 << 24}, "abc")),
-            "51" "80d095ffbc31" "80808008" "616263");
+            "51"
+            "80d095ffbc31"
+            "80808008"
+            "616263");
   EXPECT_EQ(Hex(Record::Encode({Type::kStream, StringForm::kPlain, 1, 1}, "")), "160101");
 }
 
@@ -70,7 +79,11 @@ TEST_F(KeyspaceTest, ExpiryKeysAreGolden) {
   Set(2, "k", "v", 0x0102030405060708);
   const auto& index = txn_.table(Family::kIndex);
   ASSERT_EQ(index.size(), 1u);
-  EXPECT_EQ(Hex(index.begin()->first), "65" "02" "0102030405060708" + Hex(MetaKey(2, "k").substr(1)));
+  EXPECT_EQ(Hex(index.begin()->first),
+            "65"
+            "02"
+            "0102030405060708" +
+                Hex(MetaKey(2, "k").substr(1)));
   EXPECT_EQ(index.begin()->second, "");
 }
 
@@ -80,7 +93,9 @@ TEST_F(KeyspaceTest, DeadPrefixesAreGolden) {
   FlushDatabase(txn_, 0);
   std::string value;
   ASSERT_TRUE(txn_.Get(Family::kSystem, engine::DeadDatabaseKey(0), &value));
-  EXPECT_EQ(Hex(value), "00" "0000000007000000");
+  EXPECT_EQ(Hex(value),
+            "00"
+            "0000000007000000");
 }
 
 TEST_F(KeyspaceTest, TheTopOfTheHashIsTheClusterSlot) {
@@ -100,8 +115,6 @@ TEST_F(KeyspaceTest, RecordsThatMakeNoSenseStopTheProcess) {
   EXPECT_DEATH(Record("\x11\x80"), "CHECK failed");                  // cut deadline
   EXPECT_DEATH(Record("\x01"), "CHECK failed");                      // no version
 }
-
-// --- keys ------------------------------------------------------------------------------------------
 
 TEST_F(KeyspaceTest, EveryWriteChangesTheVersion) {
   EXPECT_EQ(VersionOf(txn_, 0, "k"), 0u);
@@ -129,8 +142,6 @@ TEST_F(KeyspaceTest, AnExpiredKeyIsHiddenFromReadsAndDeletedByWrites) {
   EXPECT_EQ(DatabaseCounts(txn_, 0).keys, 0);
   EXPECT_EQ(DatabaseCounts(txn_, 0).expiring, 0);
 }
-
-// --- whole databases ---------------------------------------------------------------------------
 
 TEST_F(KeyspaceTest, ABigFlushTakesANewPrefixAndReclaimRemovesTheOldOne) {
   Fill(0, 100);
@@ -201,8 +212,6 @@ TEST_F(KeyspaceTest, SwappedDatabasesKeepTheirCounts) {
   EXPECT_EQ(GetOr(9, "k1", "-"), "v");
 }
 
-// --- expiry ----------------------------------------------------------------------------------------
-
 TEST_F(KeyspaceTest, CollectExpiredListsTheLongestDueOfAllDatabases) {
   Set(0, "a", "v", kNow + 30);
   Set(5, "b", "v", kNow + 10);
@@ -247,8 +256,6 @@ TEST_F(KeyspaceTest, DeleteIfExpiredLeavesAFlushedDatabaseAlone) {
   EXPECT_FALSE(DeleteIfExpired(txn_, MetaKey(0, "k1"), kNow + 1000));
   EXPECT_TRUE(CollectExpired(txn_, kNow + 5000, 10).empty());
 }
-
-// --- against a model -------------------------------------------------------------------------------
 
 struct ModelKey {
   std::string value;

@@ -1,0 +1,95 @@
+// Keys go away by themselves when their time comes, on every node.
+#include <gtest/gtest.h>
+
+#include <cstdio>
+
+#include "tests/cluster/clients.h"
+#include "tests/cluster/harness.h"
+
+namespace metastore::cluster_test {
+namespace {
+
+TEST(ExpiryTest, KeysVanishFromAllNodesSoonAfterTheirDeadlineWithoutBeingTouched) {
+  constexpr int kKeys = 1000, kTtlMs = 1500;
+  Cluster cluster(3);
+  cluster.StartAll();
+  ASSERT_TRUE(cluster.WaitReady());
+  Client client(cluster.node(0).redis_port());
+  for (int i = 0; i < kKeys; ++i) {
+    client.Append({"SET", "k" + std::to_string(i), "v", "PX", std::to_string(kTtlMs)});
+  }
+  for (int i = 0; i < kKeys; ++i) ASSERT_TRUE(client.Receive().ok());
+  // The deadline of the last is not later than this.
+  const int64_t deadline = NowMs() + kTtlMs;
+  ASSERT_TRUE(client.Run({"SET", "stays", "v"}).ok());
+  Client second(cluster.node(1).redis_port()), third(cluster.node(2).redis_port());
+  ASSERT_TRUE(WaitFor([&] {
+    return client.Run({"DBSIZE"}).integer == 1 && second.Run({"DBSIZE"}).integer == 1 &&
+           third.Run({"DBSIZE"}).integer == 1;
+  }));
+  const int64_t late_ms = NowMs() - deadline;
+  std::printf("%d keys gone from all nodes %lld ms after their deadline\n", kKeys,
+              static_cast<long long>(late_ms));
+  RecordProperty("late_ms", std::to_string(late_ms));
+  EXPECT_LT(late_ms, EnvNumber("EXPIRY_LIMIT_MS", 1000));
+  EXPECT_EQ(second.Run({"GET", "stays"}).text, "v");
+}
+
+TEST(ExpiryTest, AKeyIsNeverReadAfterItsDeadlineAndNotGoneBeforeIt) {
+  Cluster cluster(3);
+  cluster.StartAll();
+  ASSERT_TRUE(cluster.WaitReady());
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int n = 0; n < 3; ++n)
+    clients.push_back(std::make_unique<Client>(cluster.node(n).redis_port()));
+  for (int round = 0; round < 5; ++round) {
+    const int64_t before = NowMs();
+    ASSERT_TRUE(clients[0]->Run({"SET", "k", "v", "PX", "300"}).ok());
+    const int64_t after = NowMs();
+    bool gone[3] = {};
+    while (!gone[0] || !gone[1] || !gone[2]) {
+      for (int n = 0; n < 3; ++n) {
+        const int64_t asked = NowMs();
+        Reply reply = clients[static_cast<size_t>(n)]->Run({"GET", "k"});
+        ASSERT_FALSE(reply.failed()) << reply.ToString();
+        const int64_t answered = NowMs();
+        // One millisecond for the rounding of either clock.
+        if (reply.null()) {
+          EXPECT_GE(answered, before + 300 - 1) << "node " << n + 1;
+        } else {
+          EXPECT_LE(asked, after + 300 + 1) << "node " << n + 1;
+          EXPECT_FALSE(gone[n]) << "it came back on node " << n + 1;
+        }
+        gone[n] = gone[n] || reply.null();
+      }
+      ASSERT_LT(NowMs() - before, kLiveness.count());
+    }
+  }
+}
+
+TEST(ExpiryTest, DeadlinesPassWhileAllNodesAreDown) {
+  Cluster cluster(3);
+  cluster.StartAll();
+  ASSERT_TRUE(cluster.WaitReady());
+  {
+    Client client(cluster.node(0).redis_port());
+    ASSERT_TRUE(client.Run({"SET", "short", "v", "PX", "200"}).ok());
+    ASSERT_TRUE(client.Run({"SET", "long", "v", "EX", "1000"}).ok());
+  }
+  const int64_t set = NowMs();
+  cluster.KillAll();
+  ASSERT_TRUE(WaitFor([set] { return NowMs() > set + 200; }));
+  cluster.StartAll();
+  ASSERT_TRUE(cluster.WaitReady());
+  for (int n = 0; n < 3; ++n) {
+    Client client(cluster.node(n).redis_port());
+    EXPECT_TRUE(client.Run({"GET", "short"}).null());
+    int64_t ttl = client.Run({"TTL", "long"}).integer;
+    EXPECT_GT(ttl, 900);
+    EXPECT_LE(ttl, 1000);
+    EXPECT_TRUE(WaitFor([&] { return client.Run({"DBSIZE"}).integer == 1; }));
+  }
+}
+
+}  // namespace
+}  // namespace metastore::cluster_test

@@ -1,0 +1,213 @@
+// A node's memory stays bounded under default settings, whatever its clients do. VALUES_MB sets
+// how much is written.
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+#include <thread>
+
+#include "base/random.h"
+#include "tests/cluster/clients.h"
+#include "tests/cluster/harness.h"
+
+namespace metastore::cluster_test {
+namespace {
+
+constexpr size_t kMegabyte = size_t{1} << 20;
+constexpr size_t kLimitBytes = size_t{1} << 30;
+
+// No compression makes it smaller.
+std::string RandomValue(Random* random, size_t bytes) {
+  std::string value(bytes, '\0');
+  for (size_t i = 0; i + 8 <= bytes; i += 8) {
+    uint64_t word = random->Next();
+    std::memcpy(value.data() + i, &word, sizeof word);
+  }
+  return value;
+}
+
+void ReportMemory(Node& node, const char* what) {
+  std::printf("%s: at most %zu MB resident\n", what, node.MemoryBytes("VmHWM") / kMegabyte);
+  testing::Test::RecordProperty("resident_mb",
+                                std::to_string(node.MemoryBytes("VmHWM") / kMegabyte));
+}
+
+// Clients that send and never read: each gets the same bytes again and again until the node does
+// not take more, or `max_bytes` went to it.
+class DeafClients {
+ public:
+  DeafClients(int port, int clients) {
+    for (int i = 0; i < clients; ++i) {
+      fds_.push_back(ConnectRaw(port));
+      // A small window, so that replies pile up at the node.
+      int bytes = 4096;
+      setsockopt(fds_.back(), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+    }
+    sent_.resize(fds_.size());
+  }
+  ~DeafClients() {
+    for (int fd : fds_) close(fd);
+  }
+
+  // Returns when every client has sent `max_bytes` or has not been read for a second.
+  size_t Send(const std::string& requests, size_t max_bytes) {
+    int64_t last_progress_ms = NowMs();
+    while (NowMs() - last_progress_ms < 1000) {
+      bool all_sent = true;
+      for (size_t i = 0; i < fds_.size(); ++i) {
+        if (sent_[i] >= max_bytes) continue;
+        size_t at = sent_[i] % requests.size();
+        ssize_t n = send(fds_[i], requests.data() + at,
+                         std::min(requests.size() - at, max_bytes - sent_[i]), MSG_NOSIGNAL);
+        if (n > 0) {
+          sent_[i] += static_cast<size_t>(n);
+          last_progress_ms = NowMs();
+        } else if (errno != EAGAIN) {
+          sent_[i] = max_bytes;  // the node closed it, which is an answer too
+        }
+        if (sent_[i] < max_bytes) all_sent = false;
+      }
+      if (all_sent) break;
+      std::this_thread::sleep_for(Millis(1));
+    }
+    size_t sum = 0;
+    for (size_t sent : sent_) sum += sent;
+    return sum;
+  }
+
+ private:
+  std::vector<int> fds_;
+  std::vector<size_t> sent_;
+};
+
+TEST(MemoryTest, AGigabyteOfValuesOfOneMegabyteStaysBelowAGigabyteOfMemory) {
+  const int values = EnvNumber("VALUES_MB", 1024);
+  Cluster cluster(1);
+  cluster.Start(0);
+  ASSERT_TRUE(cluster.WaitReady());
+  Node& node = cluster.node(0);
+  Random random(7);
+  std::string value = RandomValue(&random, kMegabyte);
+  Client client(node.redis_port());
+  for (int i = 0; i < values; ++i) {
+    // Different throughout for the compressor's window.
+    value = RandomValue(&random, kMegabyte);
+    Reply reply = client.Run({"SET", "k" + std::to_string(i), value});
+    ASSERT_TRUE(reply.ok()) << reply.ToString() << " for value " << i;
+  }
+  EXPECT_EQ(client.Run({"DBSIZE"}).integer, values);
+  EXPECT_EQ(client.Run({"GET", "k" + std::to_string(values - 1)}).text, value);
+  for (int i = 0; i < values; ++i) {
+    ASSERT_EQ(client.Run({"GET", "k" + std::to_string(i)}).text.size(), kMegabyte) << i;
+  }
+  ReportMemory(node, "1 GB of values");
+  EXPECT_LT(node.MemoryBytes("VmHWM"), kLimitBytes);
+}
+
+TEST(MemoryTest, ClientsThatNeverReadTheirRepliesDoNotFillTheMemory) {
+  Cluster cluster(1);
+  cluster.Start(0);
+  ASSERT_TRUE(cluster.WaitReady());
+  Node& node = cluster.node(0);
+  Random random(8);
+  {
+    Client client(node.redis_port());
+    for (int i = 0; i < 4; ++i) {
+      ASSERT_TRUE(
+          client.Run({"SET", "big" + std::to_string(i), RandomValue(&random, kMegabyte)}).ok());
+    }
+  }
+  {
+    // 100 clients × 20,000 GETs of 1 MB.
+    DeafClients deaf(node.redis_port(), 100);
+    std::string requests;
+    for (int i = 0; i < 100; ++i) requests += Encode({"GET", "big" + std::to_string(i % 4)});
+    size_t sent = deaf.Send(requests, 200 * requests.size());
+    std::printf("%zu bytes of requests taken\n", sent);
+    EXPECT_TRUE(node.Running());
+    EXPECT_LT(node.MemoryBytes("VmHWM"), kLimitBytes);
+    // Those who read are served meanwhile.
+    EXPECT_EQ(Client(node.redis_port()).Run({"PING"}).text, "PONG");
+    EXPECT_TRUE(Client(node.redis_port()).Run({"SET", "small", "1"}).ok());
+    EXPECT_EQ(Client(node.redis_port()).Run({"GET", "small"}).text, "1");
+  }
+  EXPECT_TRUE(Client(node.redis_port()).Run({"SET", "after", "1"}).ok());
+  ReportMemory(node, "GETs of 1 MB, never read");
+}
+
+TEST(MemoryTest, PipelinedWritesWhoseRepliesAreNeverReadDoNotFillTheMemory) {
+  Cluster cluster(1);
+  cluster.Start(0);
+  ASSERT_TRUE(cluster.WaitReady());
+  Node& node = cluster.node(0);
+  Random random(9);
+  {
+    DeafClients deaf(node.redis_port(), 20);
+    // 20 clients × 50 SETs of 1 MB.
+    std::string big = Encode({"SET", "big", RandomValue(&random, kMegabyte)});
+    deaf.Send(big, 50 * big.size());
+    EXPECT_LT(node.MemoryBytes("VmHWM"), kLimitBytes);
+    EXPECT_TRUE(Client(node.redis_port()).Run({"SET", "small", "1"}).ok());
+  }
+  {
+    // 50 clients × 1 MB of tiny commands.
+    DeafClients deaf(node.redis_port(), 50);
+    std::string tiny;
+    for (int i = 0; i < 1000; ++i) tiny += Encode({"SET", "k" + std::to_string(i), "v"});
+    deaf.Send(tiny, 30 * tiny.size());
+    EXPECT_LT(node.MemoryBytes("VmHWM"), kLimitBytes);
+    EXPECT_TRUE(Client(node.redis_port()).Run({"SET", "small", "2"}).ok());
+  }
+  {
+    // GETSET replies with the old megabyte.
+    DeafClients deaf(node.redis_port(), 20);
+    std::string big = Encode({"GETSET", "big", RandomValue(&random, kMegabyte)});
+    deaf.Send(big, 50 * big.size());
+    EXPECT_LT(node.MemoryBytes("VmHWM"), kLimitBytes);
+    EXPECT_TRUE(Client(node.redis_port()).Run({"SET", "small", "3"}).ok());
+  }
+  EXPECT_EQ(Client(node.redis_port()).Run({"GET", "small"}).text, "3");
+  ReportMemory(node, "SETs, replies never read");
+}
+
+TEST(MemoryTest, HalfSentCommandsDoNotFillTheMemory) {
+  Cluster cluster(1);
+  cluster.Start(0);
+  ASSERT_TRUE(cluster.WaitReady());
+  Node& node = cluster.node(0);
+  // 500 clients announce 512 MB each and send little.
+  DeafClients clients(node.redis_port(), 500);
+  std::string start = "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$536870912\r\n" + std::string(10'000, 'x');
+  clients.Send(start, start.size());
+  // And 500 announce a million arguments.
+  DeafClients others(node.redis_port(), 500);
+  start = "*1000000\r\n$4\r\nMSET\r\n";
+  others.Send(start, start.size());
+  EXPECT_TRUE(Client(node.redis_port()).Run({"SET", "small", "1"}).ok());
+  EXPECT_LT(node.MemoryBytes("VmHWM"), kLimitBytes);
+  ReportMemory(node, "half-sent commands");
+}
+
+TEST(MemoryTest, HalfSentHttpBodiesDoNotFillTheMemory) {
+  Cluster cluster(1);
+  cluster.Start(0);
+  ASSERT_TRUE(cluster.WaitReady());
+  Node& node = cluster.node(0);
+  ASSERT_TRUE(WaitFor([&] { return PortAnswers(node.http_port()); }));
+  // 40 × 50 MB, the last byte of each missing.
+  const std::string body(50 * kMegabyte, 'x');
+  const std::string request =
+      "PUT /k HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body.size() + 1) +
+      "\r\n\r\n" + body;
+  DeafClients clients(node.http_port(), 40);
+  clients.Send(request, request.size());
+  EXPECT_LT(node.MemoryBytes("VmHWM"), kLimitBytes);
+  EXPECT_TRUE(Client(node.redis_port()).Run({"SET", "small", "1"}).ok());
+  ReportMemory(node, "half-sent HTTP bodies");
+}
+
+}  // namespace
+}  // namespace metastore::cluster_test

@@ -1,0 +1,201 @@
+// A Replica without Raft: one node's state in maps, and answers that come when the test says so,
+// or at once. It applies batches with the handlers of a command table.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "commands/errors.h"
+#include "replica/proposal.h"
+#include "replica/replica.h"
+#include "resp/writer.h"
+#include "server/command_table.h"
+#include "tests/support/memory_txn.h"
+
+namespace metastore::test {
+
+class FakeReplica : public replica::Replica {
+ public:
+  explicit FakeReplica(const server::CommandTable* commands) : commands_(commands) {}
+
+  // --- what the test steers --------------------------------------------------------------------
+  // Answer within Submit and RequestRead. The sinks then only hand over, as the real ones.
+  bool at_once = false;
+  std::atomic<bool> may_read_now{true};
+  std::atomic<bool> disk_nearly_full{false};
+  // Of at_once: what the answers say.
+  std::atomic<replica::BatchOutcome> outcome{replica::BatchOutcome::kApplied};
+
+  size_t submitted() const { return batches_.size(); }
+  size_t asked() const { return asked_.size(); }
+  size_t views() const { return views_; }
+  // Items of the batches that wait, in order, as "kind:NAME arg arg".
+  std::vector<std::string> Waiting() const {
+    std::vector<std::string> lines;
+    for (const Batch& batch : batches_) {
+      Read(batch, [&lines](const replica::Item& item) {
+        std::string line = item.kind == replica::ItemKind::kRead ? "read" : "write";
+        for (std::string_view arg : item.args) line.append(" ").append(arg);
+        lines.push_back(line);
+      });
+    }
+    return lines;
+  }
+  // Applies the oldest batch, and answers it or not.
+  void Apply() {
+    Batch batch = std::move(batches_.front());
+    batches_.pop_front();
+    replica::BatchReply reply;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      reply = Run(batch);
+    }
+    sinks_[batch.lane]->Deliver(std::move(reply));
+  }
+  void ApplyAll() {
+    while (!batches_.empty()) Apply();
+  }
+  // Answers a batch without having applied it.
+  void Refuse(size_t at, replica::BatchOutcome why) {
+    Batch batch = std::move(batches_[at]);
+    batches_.erase(batches_.begin() + static_cast<ptrdiff_t>(at));
+    replica::BatchReply reply;
+    reply.ticket = batch.ticket;
+    reply.outcome = why;
+    sinks_[batch.lane]->Deliver(std::move(reply));
+  }
+  void Permit(bool granted) {
+    auto [lane, ticket] = asked_.front();
+    asked_.pop_front();
+    sinks_[lane]->Deliver(replica::ReadPermission{ticket, granted});
+  }
+
+  // --- Replica ---------------------------------------------------------------------------------
+  void SetLane(replica::Lane lane, replica::LaneSink* sink) override {
+    if (sinks_.size() <= lane) sinks_.resize(lane + 1);
+    sinks_[lane] = sink;
+  }
+  void Submit(replica::Lane lane, uint64_t ticket, std::string body, uint32_t count) override {
+    CHECK_GT(count, 0u);
+    Batch batch{lane, ticket, std::move(body), count};
+    if (!at_once) {
+      batches_.push_back(std::move(batch));
+      return;
+    }
+    replica::BatchReply reply;
+    reply.ticket = ticket;
+    reply.outcome = outcome;
+    if (reply.outcome == replica::BatchOutcome::kApplied) {
+      std::lock_guard<std::mutex> lock(mutex_);
+      reply = Run(batch);
+    }
+    sinks_[lane]->Deliver(std::move(reply));
+  }
+  bool MayReadNow() const override { return may_read_now; }
+  void RequestRead(replica::Lane lane, uint64_t ticket) override {
+    if (at_once) {
+      bool granted = outcome == replica::BatchOutcome::kApplied;
+      sinks_[lane]->Deliver(replica::ReadPermission{ticket, granted});
+    } else {
+      asked_.emplace_back(lane, ticket);
+    }
+  }
+  std::unique_ptr<engine::View> NewView() const override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    ++views_;
+    return std::make_unique<MemoryTxn>(txn_);
+  }
+
+  replica::ReplicaInfo Info() const override {
+    replica::ReplicaInfo info;
+    info.id = 1;
+    info.role = raft::Role::kLeader;
+    info.leader = 1;
+    info.term = 1;
+    return info;
+  }
+  engine::EngineStats EngineStats() const override { return {}; }
+  bool DiskNearlyFull() const override { return disk_nearly_full; }
+  void SetActiveExpire(bool) override {}
+  void TransferLeadership(raft::NodeId) override {}
+  Status Start() override { return Status::Ok(); }
+  void Stop() override {}
+
+ private:
+  struct Batch {
+    replica::Lane lane;
+    uint64_t ticket;
+    std::string body;
+    uint32_t count;
+  };
+
+  template <class Visit>
+  static void Read(const Batch& batch, Visit visit) {
+    replica::BatchHeader header;
+    header.count = batch.count;
+    std::string entry;
+    replica::BeginEntry(1, 1, &entry);
+    entry += replica::EncodeBatch(header, batch.body);
+    replica::EntryReader reader(entry);
+    CHECK_OK(reader.ReadHeader());
+    CHECK_OK(reader.NextBatch(&header));
+    replica::Item item;
+    uint32_t seen = 0;
+    for (; reader.NextItem(&item).ok(); ++seen) visit(item);
+    CHECK_EQ(seen, batch.count);
+  }
+
+  replica::BatchReply Run(const Batch& batch) {
+    replica::BatchReply reply;
+    reply.ticket = batch.ticket;
+    txn_.NextEntry(txn_.now_ms());
+    Read(batch, [this, &reply](const replica::Item& item) {
+      const server::Command* command = commands_->Find(item.args[0]);
+      CHECK(command != nullptr);
+      size_t start = reply.bytes.size();
+      resp::Writer writer(&reply.bytes, item.protocol);
+      Status status;
+      if (item.kind == replica::ItemKind::kWrite) {
+        commands::WriteContext context(txn_, item.db);
+        status = command->spec->handler.write(context, item.args, writer);
+      } else {
+        commands::ReadContext context(txn_, item.db);
+        status = command->spec->handler.read(context, item.args, writer);
+      }
+      if (!status.ok()) {
+        reply.bytes.resize(start);
+        commands::WriteError(status, writer);
+      }
+      reply.ends.push_back(static_cast<uint32_t>(reply.bytes.size()));
+    });
+    return reply;
+  }
+
+  const server::CommandTable* const commands_;
+  std::vector<replica::LaneSink*> sinks_;
+  mutable std::mutex mutex_;
+  mutable size_t views_ = 0;
+  MemoryTxn txn_;
+  std::deque<Batch> batches_;
+  std::deque<std::pair<replica::Lane, uint64_t>> asked_;
+};
+
+// Time that stands until the test moves it.
+class FakeClock : public Clock {
+ public:
+  int64_t WallMs() const override { return wall_ms; }
+  int64_t BootNs() const override { return boot_ns; }
+  void Advance(int64_t ms) {
+    wall_ms += ms;
+    boot_ns += ms * 1000000;
+  }
+  std::atomic<int64_t> wall_ms{1'000'000'000'000};
+  std::atomic<int64_t> boot_ns{1'000'000'000};
+};
+
+}  // namespace metastore::test

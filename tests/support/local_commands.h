@@ -1,0 +1,83 @@
+// Local commands for tests of the dispatcher and the sockets, so that these tests judge only what
+// carries commands: PING, AUTH, SELECT, REPLY on|off|skip (CLIENT REPLY), QUIT, FILL n (a reply of
+// n bytes), and the container BOX with the one subcommand ITEM.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "base/status.h"
+#include "commands/command_spec.h"
+#include "commands/errors.h"
+#include "server/local_context.h"
+
+namespace metastore::test {
+
+inline Status Ping(server::LocalContext&, commands::Args, resp::Writer& reply) {
+  reply.SimpleString("PONG");
+  return Status::Ok();
+}
+inline Status Auth(server::LocalContext& context, commands::Args, resp::Writer& reply) {
+  context.session().authenticated = true;
+  reply.Ok();
+  return Status::Ok();
+}
+inline Status Select(server::LocalContext& context, commands::Args args, resp::Writer& reply) {
+  context.session().db = std::stoi(std::string(args[1]));
+  reply.Ok();
+  return Status::Ok();
+}
+inline Status Reply(server::LocalContext& context, commands::Args args, resp::Writer& reply) {
+  server::Session& session = context.session();
+  if (args[1] == "on") {
+    session.reply_mode = server::ReplyMode::kOn;
+    reply.Ok();
+  } else if (args[1] == "off") {
+    session.reply_mode = server::ReplyMode::kOff;
+  } else if (session.reply_mode != server::ReplyMode::kOff) {
+    session.reply_mode = server::ReplyMode::kSkipNext;
+  }
+  return Status::Ok();
+}
+inline Status Quit(server::LocalContext& context, commands::Args, resp::Writer& reply) {
+  context.session().close_after_reply = true;
+  reply.Ok();
+  return Status::Ok();
+}
+inline Status Fill(server::LocalContext&, commands::Args args, resp::Writer& reply) {
+  reply.Bulk(std::string(std::stoul(std::string(args[1])), 'f'));
+  return Status::Ok();
+}
+
+inline std::span<const commands::CommandSpec> LocalCommands() {
+  using commands::CommandSpec;
+  using commands::LocalHandler;
+  auto spec = [](std::string_view name, int arity, LocalHandler handler, uint32_t flags = 0) {
+    CommandSpec made;
+    made.name = name;
+    made.arity = arity;
+    made.flags = flags;
+    if (handler != nullptr) made.handler = handler;
+    return made;
+  };
+  static const CommandSpec box[] = {spec("item", 3, &Ping)};
+  static const CommandSpec specs[] = {
+      spec("ping", -1, &Ping),   spec("auth", 2, &Auth, commands::kNoAuth),
+      spec("select", 2, &Select), spec("reply", 2, &Reply),
+      spec("quit", -1, &Quit),   spec("fill", 2, &Fill),
+      [&spec] {
+        CommandSpec made = spec("box", -2, nullptr);
+        made.subcommands = box;
+        return made;
+      }(),
+  };
+  return specs;
+}
+
+inline const server::CommandTable& TestCommands() {
+  static const server::CommandTable table(
+      {commands::StringCommands(), commands::GenericCommands(), LocalCommands()});
+  return table;
+}
+
+}  // namespace metastore::test
