@@ -22,8 +22,11 @@
 namespace metastore::engine {
 namespace {
 
-constexpr size_t kMaxIdentityBytes = 1024;
-constexpr size_t kMaxClusterIdBytes = 256;
+constexpr int kLockWaitMs = 2000;
+constexpr int kLockPollMs = 20;
+
+constexpr size_t kMaxIdentityBytes = 8192;  // more than the longest cluster id and its lines
+constexpr size_t kMaxClusterIdBytes = 4096;
 
 std::string Format(const char* format, uint64_t value) {
   char buffer[32];
@@ -50,7 +53,7 @@ Result<Identity> DecodeIdentity(const std::string& text) {
   Identity identity;
   char cluster[kMaxClusterIdBytes + 1];
   if (std::sscanf(text.c_str(),
-                  "metastore-identity 1\ncluster %256s\nnode %" SCNu64 "\ndisk %" SCNx64
+                  "metastore-identity 1\ncluster %4096s\nnode %" SCNu64 "\ndisk %" SCNx64
                   "\nrun %" SCNu64 "\n",
                   cluster, &identity.node_id, &identity.disk_incarnation, &identity.run) != 4) {
     return Status::Corruption("its lines are not those of an identity");
@@ -67,16 +70,23 @@ Result<std::unique_ptr<DataDirectory>> DataDirectory::Open(const std::string& pa
   CHECK_GT(node_id, 0u);
   if (!cluster_id.empty() && !ValidClusterId(cluster_id)) {
     return Status::InvalidArgument("the cluster id \"" + cluster_id +
-                                   "\" must be 1 to 256 characters without spaces");
+                                   "\" must be 1 to 4096 characters without spaces");
   }
   RETURN_IF_ERROR(CreateDirectories(path));
   std::string lock_path = path + "/LOCK";
   int fd = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (fd < 0) return ErrnoStatus("open", lock_path, errno);
   std::unique_ptr<DataDirectory> directory(new DataDirectory(path, fd));
-  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+  // A node that was killed holds its lock until the kernel has taken its memory apart, and its
+  // supervisor may be faster than that.
+  for (int waited_ms = 0; ::flock(fd, LOCK_EX | LOCK_NB) != 0; waited_ms += kLockPollMs) {
     if (errno != EWOULDBLOCK) return ErrnoStatus("lock", lock_path, errno);
-    return Status(Code::kUnavailable, "data directory " + path + " is in use by another process");
+    if (waited_ms >= kLockWaitMs) {
+      return Status(Code::kUnavailable, "data directory " + path +
+                                            " is in use by another process; stop that one or "
+                                            "choose another --data-dir");
+    }
+    ::usleep(kLockPollMs * 1000);
   }
 
   std::string file = path + "/IDENTITY";

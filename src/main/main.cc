@@ -49,12 +49,18 @@ std::pair<std::string, uint16_t> HostAndPort(const std::string& url) {
   return {host, static_cast<uint16_t>(std::stoi(rest.substr(colon + 1)))};
 }
 
-// Nodes that are started with the same list form the cluster that this names.
-uint64_t ClusterId(const std::vector<std::string>& cluster) {
-  uint64_t hash = 14695981039346656037ull;  // FNV-1a
-  for (const std::string& url : cluster) {
-    for (char c : url + ",") hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
-  }
+// Nodes that are started with the same list form the cluster of this name.
+std::string ClusterName(const std::vector<std::string>& cluster) {
+  if (cluster.empty()) return "single-node";
+  std::string name;
+  for (const std::string& url : cluster) name += (name.empty() ? "" : ",") + url;
+  return name;
+}
+
+// FNV-1a: what peers compare.
+uint64_t ClusterId(const std::string& name) {
+  uint64_t hash = 14695981039346656037ull;
+  for (char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
   return hash;
 }
 
@@ -128,9 +134,10 @@ int Main(const std::vector<std::string>& flags) {
   log::info("data directory {}", settings->data_dir);
   RaiseDescriptorLimit(settings->maxclients);
 
-  const uint64_t cluster_id = ClusterId(cluster);
+  const std::string cluster_name = ClusterName(cluster);
+  const uint64_t cluster_id = ClusterId(cluster_name);
   Result<std::unique_ptr<engine::DataDirectory>> directory =
-      engine::DataDirectory::Open(settings->data_dir, std::to_string(cluster_id), id);
+      engine::DataDirectory::Open(settings->data_dir, cluster_name, id);
   if (!directory.ok()) return Fail(directory.status());
 
   log::info("Starting with RocksDB persistent storage");

@@ -94,10 +94,6 @@ constexpr OptionSpec kOptions[] = {
      kAtStart, "", "Free disk below which writes are refused, so that deletes always have room."},
     {"active-expire", kBool, &Settings::active_expire, "", "yes", 0, 0, kAtRunTime, "",
      "Delete keys when they expire, not only when they are next written; reads hide them anyway."},
-    {"slowlog-log-slower-than", kInteger, &Settings::slowlog_slower_than_us, "us", "10000", -1,
-     INT64_MAX, kAtRunTime, "", "Commands that took longer are kept for SLOWLOG; -1 means none."},
-    {"slowlog-max-len", kInteger, &Settings::slowlog_max_len, "commands", "128", 0, 100000,
-     kAtRunTime, "", "How many SLOWLOG keeps."},
 };
 
 constexpr FixedOption kFixedOptions[] = {
@@ -706,7 +702,7 @@ std::vector<Config::Pair> Config::Get(std::span<const std::string_view> patterns
 }
 
 Status Config::Set(std::span<const std::pair<std::string_view, std::string_view>> pairs,
-                   const std::function<void(const Settings&)>& publish) {
+                   const std::function<void(const Settings&, const Settings&)>& publish) {
   std::lock_guard<std::mutex> lock(mutex_);
   Settings changed = raw_;
   for (size_t i = 0; i < pairs.size(); ++i) {
@@ -734,8 +730,9 @@ Status Config::Set(std::span<const std::pair<std::string_view, std::string_view>
   Status status = CheckTogether(derived);
   if (!status.ok()) return {Code::kReply, "ERR CONFIG SET failed - " + status.message()};
   raw_ = std::move(changed);
+  std::shared_ptr<const Settings> before = std::move(settings_);
   settings_ = std::make_shared<const Settings>(std::move(derived));
-  if (publish) publish(*settings_);
+  if (publish) publish(*before, *settings_);
   return Status::Ok();
 }
 

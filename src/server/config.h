@@ -79,9 +79,6 @@ struct Settings {
   int64_t write_buffer_bytes = 0;
   int64_t disk_reserve_bytes = 0;
   bool active_expire = false;
-
-  int64_t slowlog_slower_than_us = 0;
-  int64_t slowlog_max_len = 0;
 };
 
 enum class OptionType : uint8_t {
@@ -156,10 +153,10 @@ class Config {
   // CONFIG GET: the options that match any of the glob patterns, each once, ordered by name.
   std::vector<Pair> Get(std::span<const std::string_view> patterns) const;
 
-  // CONFIG SET: all pairs or none. `publish` is called with the new values before any later Set
-  // can be; it puts them to work. The error is Redis's line.
+  // CONFIG SET: all pairs or none. `publish` is called with the values before and now, ahead of
+  // any later Set; it puts them to work, and may not call this Config. The error is Redis's line.
   Status Set(std::span<const std::pair<std::string_view, std::string_view>> pairs,
-             const std::function<void(const Settings&)>& publish);
+             const std::function<void(const Settings& before, const Settings& now)>& publish);
 
   // CONFIG REWRITE: replaces the file by one with the same comments and order and the present
   // values, atomically. The error is Redis's line.

@@ -501,14 +501,4 @@ constexpr CommandSpec kTable[] = {
 
 std::span<const CommandSpec> ConnectionCommands() { return kTable; }
 
-void WriteHelp(std::string_view container, std::initializer_list<std::string_view> lines,
-               Writer& reply) {
-  reply.Array(lines.size() + 3);
-  reply.SimpleString(std::string(container) +
-                     " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
-  for (std::string_view line : lines) reply.SimpleString(line);
-  reply.SimpleString("HELP");
-  reply.SimpleString("    Prints this help.");
-}
-
 }  // namespace metastore::server

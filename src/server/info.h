@@ -9,7 +9,7 @@ namespace metastore::server {
 
 class Server;
 
-inline constexpr std::string_view kVersion = "1.0.0";
+inline constexpr std::string_view kVersion = "0.1.0";
 // The Redis whose commands and replies these are: clients choose what they use by it.
 inline constexpr std::string_view kRedisVersion = "7.2.4";
 

@@ -48,6 +48,7 @@ struct StatsSnapshot {
   uint64_t keyspace_hits = 0;
   uint64_t keyspace_misses = 0;
   uint64_t error_replies = 0;
+  uint64_t unexpected_errors = 0;  // to a replication link or a log file in Redis; here always 0
   uint64_t http_requests = 0;
   uint64_t turns = 0;
   uint64_t batches = 0;

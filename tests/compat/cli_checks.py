@@ -1,13 +1,16 @@
 """Debian's redis-cli, in each of its modes, and redis-benchmark."""
 
 import csv
+import fcntl
 import io
 import os
 import pty
 import re
 import select
 import signal
+import struct
 import subprocess
+import termios
 import time
 
 from checks import Failure, check, contains, equal, output_of
@@ -64,8 +67,10 @@ def interactive(server):
     """Typed into a terminal: prompt, replies, help from COMMAND DOCS, a history, and exit."""
     process, terminal = pty.fork()
     if process == 0:
-        os.environ.update(TERM="xterm", HOME="/nonexistent", COLUMNS="120", LINES="40")
+        os.environ.update(TERM="xterm", HOME="/nonexistent")
         os.execvp("redis-cli", ["redis-cli", "-h", HOST, "-p", str(server.port)])
+    # Without a size the line editor would ask the terminal for one, and nobody would answer.
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
     try:
         prompt = f"{HOST}:{server.port}> "
         read_until(terminal, prompt, "the prompt")
@@ -101,14 +106,17 @@ def drain(terminal):
 
 
 def read_until(terminal, text, what):
-    """Reads until `text` stands after the line that was typed."""
+    """Reads until `text` stands after the line that was typed, and the prompt for the next one.
+
+    What is typed before that prompt is lost: the line editor empties the input when it starts.
+    """
     shown = ""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         shown += drain(terminal)
         # The line editor paints the typed line again at each key; what follows the last one counts.
         plain = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", shown).rsplit(what + "\r\n", 1)[-1]
-        if text in plain:
+        if text in plain and re.search(r":\d+(\[\d+\])?> \s*$", plain):
             return
     raise Failure(f"{what}: {text!r} does not appear in {shown[-300:]!r}")
 
@@ -122,9 +130,9 @@ def mass_insertion(server):
     contains(report, f"errors: 0, replies: {PIPE_COMMANDS}", "report")
     equal(cli(server, "DBSIZE"), b"%d\n" % PIPE_COMMANDS, "DBSIZE")
     equal(cli(server, "GET", "pipe:77777"), b"value of 77777\n", "GET")
-    scanned = cli(server, "--scan", "--pattern", "pipe:9999?", "--count", "1000").split()
+    scanned = cli(server, "--scan", "--pattern", "pipe:9999?").split()
     equal(sorted(scanned), [b"pipe:%d" % i for i in range(99990, 100000)], "--scan --pattern")
-    equal(len(set(cli(server, "--scan", "--count", "1000").split())), PIPE_COMMANDS, "keys of --scan")
+    equal(len(set(cli(server, "--scan").split())), PIPE_COMMANDS, "keys of --scan")
     equal(cli(server, "FLUSHALL"), b"OK\n", "FLUSHALL")
     equal(cli(server, "DBSIZE"), b"0\n", "DBSIZE after FLUSHALL")
 
@@ -172,7 +180,8 @@ def stat(server):
 
 
 def watch(server, *arguments):
-    command = ["redis-cli", "-h", HOST, "-p", str(server.port), *arguments]
+    # Into a pipe --stat would keep its lines until the buffer is full.
+    command = ["stdbuf", "-oL", "redis-cli", "-h", HOST, "-p", str(server.port), *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         time.sleep(WATCH_S)
         process.send_signal(signal.SIGTERM)

@@ -29,8 +29,6 @@ SHOWN_HISTORY = 25   # of those, commands of the same key
 EXPIRY_WAIT_S = 10   # for both servers to delete keys that expired
 
 
-
-
 class Failure(Exception):
     """A server that cannot be compared any further."""
 
@@ -105,8 +103,6 @@ class Pair:
         return list(zip(*replies))
 
 
-
-
 def times_agree(a, b, tolerance_ms, unit_ms):
     if a[0] != ":" or b[0] != ":":
         return a == b
@@ -145,8 +141,6 @@ def agree(command, a, b, tolerance_ms):
     if name == b"RANDOMKEY" and a[0] == "$" and b[0] == "$":
         return (a[1] is None) == (b[1] is None)
     return a == b
-
-
 
 
 KEYS = ([b"k%d" % i for i in range(16)] + [b"{tag}%d" % i for i in range(6)] +
@@ -358,8 +352,6 @@ class Generator:
             if command[0].upper() == b"SET" and len(command) > 1:
                 commands.append([b"EXISTS", command[1]])
         return commands
-
-
 
 
 WHOLE = {b"FLUSHALL", b"FLUSHDB", b"SWAPDB"}

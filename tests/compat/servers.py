@@ -87,11 +87,13 @@ class Server:
 
 
 class Servers:
-    def __init__(self, prefix="metastore-"):
+    def __init__(self, prefix="metastore-", parent=None):
+        """`parent` is where the directory of all data is made: the system's choice when None."""
         self.prefix = prefix
+        self.parent = parent
 
     def __enter__(self):
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix=self.prefix))
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix=self.prefix, dir=self.parent))
         self.all = []
         return self
 

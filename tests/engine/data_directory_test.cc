@@ -43,7 +43,9 @@ TEST_F(DataDirectoryTest, ASecondProcessIsToldThatTheDirectoryIsInUse) {
   ASSERT_TRUE(first.ok());
   auto second = Open("c1", 1);
   EXPECT_EQ(second.code(), Code::kUnavailable);
-  EXPECT_EQ(second.status().message(), "data directory " + path_ + " is in use by another process");
+  EXPECT_EQ(second.status().message(),
+            "data directory " + path_ +
+                " is in use by another process; stop that one or choose another --data-dir");
 }
 
 TEST_F(DataDirectoryTest, AnotherNodeOrClusterIsRefusedAndCountsNoRun) {
@@ -63,6 +65,14 @@ TEST_F(DataDirectoryTest, ANewDirectoryNeedsAClusterId) {
   EXPECT_EQ(Open("", 1).code(), Code::kNotFound);
   EXPECT_EQ(Open("a b", 1).code(), Code::kInvalidArgument);
   EXPECT_TRUE(Open("c1", 1).ok());
+}
+
+TEST_F(DataDirectoryTest, TheLongestClusterIdIsReadAgain) {
+  std::string longest(4096, 'c');
+  ASSERT_TRUE(Open(longest, 1).ok());
+  auto again = Open(longest, 1);
+  EXPECT_TRUE(again.ok()) << again.ToString();
+  EXPECT_EQ(Open(longest + "c", 1).code(), Code::kInvalidArgument);
 }
 
 TEST_F(DataDirectoryTest, ADamagedOrMissingIdentityIsFound) {

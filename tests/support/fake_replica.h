@@ -2,6 +2,7 @@
 // or at once. It applies batches with the handlers of a command table.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -124,6 +125,7 @@ class FakeReplica : public replica::Replica {
   void SetActiveExpire(bool) override {}
   void TransferLeadership(raft::NodeId) override {}
   Status Start() override { return Status::Ok(); }
+  void HandOver() override {}
   void Stop() override {}
 
  private:

@@ -9,6 +9,7 @@
 #include "engine/engine.h"
 #include "tests/engine/scratch.h"
 #include "tests/support/memory_txn.h"
+#include "tests/support/seed.h"
 #include "types/string.h"
 
 namespace metastore::types {
@@ -429,8 +430,7 @@ void ExpectConsistent(const engine::View& view) {
 }
 
 TEST_F(KeyspaceTest, RandomOperationsAgreeWithAModel) {
-  const uint64_t seed = testing::UnitTest::GetInstance()->random_seed();
-  SCOPED_TRACE("seed " + std::to_string(seed) + " (--gtest_random_seed)");
+  const uint64_t seed = test::Seed();
   Random random(seed);
   Model model;
   int64_t now = kNow;
@@ -474,8 +474,7 @@ std::string Dump(const engine::View& view) {
 }
 
 TEST(KeyspaceEngineTest, TheSameEntriesGiveTheSameBytesWhateverTheTurns) {
-  const uint64_t seed = testing::UnitTest::GetInstance()->random_seed();
-  SCOPED_TRACE("seed " + std::to_string(seed) + " (--gtest_random_seed)");
+  const uint64_t seed = test::Seed();
   engine::ScratchDirectory scratch_a;
   engine::ScratchDirectory scratch_b;
   auto open = [](const std::string& directory) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "tests/support/memory_txn.h"
+#include "tests/support/seed.h"
 
 namespace metastore::types {
 namespace {
@@ -65,8 +66,7 @@ CommonSubsequence TextbookLcs(const std::string& a, const std::string& b) {
 }
 
 TEST(StringTest, LcsAgreesWithTheTextbook) {
-  const uint64_t seed = testing::UnitTest::GetInstance()->random_seed();
-  SCOPED_TRACE("seed " + std::to_string(seed) + " (--gtest_random_seed)");
+  const uint64_t seed = test::Seed();
   Random random(seed);
   auto text = [&random] {
     std::string out(random.Uniform(40), ' ');

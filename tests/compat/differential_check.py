@@ -1,0 +1,25 @@
+"""The same random commands to metaStore and to Debian's redis-server, reply for reply."""
+
+import pathlib
+import sys
+
+from checks import Check, Failure, output_of
+from servers import HOST
+
+COMMANDS = 20_000
+
+
+def compare(node_and_servers):
+    node, running = node_and_servers
+    reference = running.redis("reference")
+    try:
+        script = pathlib.Path(__file__).resolve().parent / "differential.py"
+        out = output_of([sys.executable, script, f"{HOST}:{reference.port}", f"{HOST}:{node.port}",
+                         "--commands", COMMANDS], codes=(0, 1, 2), timeout_s=90).decode()
+        if " 0 differences" not in out.splitlines()[-1]:
+            raise Failure(out)
+    finally:
+        running.stop([reference])
+
+
+CHECK = Check(f"differential.py, {COMMANDS} random commands as redis-server answers them", compare)

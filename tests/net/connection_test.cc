@@ -1,0 +1,283 @@
+#include "net/connection.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/net/node.h"
+
+namespace metastore::net {
+namespace {
+
+std::string Command(std::initializer_list<std::string_view> args) {
+  std::string bytes;
+  resp::WriteCommand(&bytes, std::span<const std::string_view>(args.begin(), args.size()));
+  return bytes;
+}
+
+TEST(InputBufferTest, KeepsTheUnreadBytesAndNothingWhenEmpty) {
+  InputBuffer buffer;
+  std::string wanted;
+  for (int i = 0; i < 1000; ++i) {
+    std::string bytes(static_cast<size_t>(i % 97), static_cast<char>('a' + i % 26));
+    buffer.Append(bytes);
+    wanted += bytes;
+    size_t n = wanted.size() / 3;
+    buffer.Consume(n);
+    wanted.erase(0, n);
+    ASSERT_EQ(buffer.view(), wanted);
+  }
+  buffer.Consume(buffer.size());
+  EXPECT_EQ(buffer.capacity(), 0u);
+}
+
+TEST(ConnectionTest, CommandsSplitAtEveryByteAreTheSame) {
+  Node node;
+  node.Start();
+  Socket socket(node.loops->redis_port());
+  for (char c : Command({"SET", "k", "value"}) + "GET k\r\n" + Command({"PING"})) {
+    socket.Send({&c, 1});
+  }
+  socket.Expect("+OK\r\n$5\r\nvalue\r\n+PONG\r\n");
+}
+
+TEST(ConnectionTest, ALongPipelineIsAnsweredInOrder) {
+  for (int threads : {1, 3}) {
+    Node node({}, threads);
+    node.Start();
+    Socket socket(node.loops->redis_port());
+    std::string bytes, wanted;
+    for (int i = 0; i < 10000; ++i) {
+      bytes += Command({"INCR", "counter"});
+      wanted += ":" + std::to_string(i + 1) + "\r\n";
+      if (i % 7 == 0) {
+        bytes += Command({"GET", "counter"});
+        std::string number = std::to_string(i + 1);
+        wanted += "$" + std::to_string(number.size()) + "\r\n" + number + "\r\n";
+      }
+    }
+    socket.Send(bytes);
+    socket.Expect(wanted);
+  }
+}
+
+TEST(ConnectionTest, ALargeValueGoesInAndOut) {
+  Node node;
+  node.Start();
+  Socket socket(node.loops->redis_port());
+  std::string value(50 << 20, 'v');
+  socket.Send(Command({"SET", "k", value}) + Command({"GET", "k"}));
+  socket.Expect("+OK\r\n$52428800\r\n");
+  EXPECT_TRUE(socket.Receive(value.size()) == value);
+  socket.Expect("\r\n");
+}
+
+TEST(ConnectionTest, ABreachOfTheProtocolIsToldBehindTheRepliesAndCloses) {
+  Node node;
+  node.Start();
+  Socket socket(node.loops->redis_port());
+  socket.Send("PING\r\nSET k v\r\n*1\r\n!4\r\nPING\r\n");
+  EXPECT_EQ(socket.ReceiveAll(),
+            "+PONG\r\n+OK\r\n-ERR Protocol error: expected '$', got '!'\r\n");
+}
+
+TEST(ConnectionTest, QuitClosesAfterTheRepliesBeforeIt) {
+  Node node;
+  node.Start();
+  Socket socket(node.loops->redis_port());
+  socket.Send("SET k v\r\nGET k\r\nQUIT\r\nPING\r\n");
+  EXPECT_EQ(socket.ReceiveAll(), "+OK\r\n$1\r\nv\r\n+OK\r\n");
+}
+
+TEST(ConnectionTest, AClientThatStoppedSendingGetsItsReplies) {
+  Node node;
+  node.Start();
+  Socket socket(node.loops->redis_port());
+  std::string bytes, wanted;
+  for (int i = 0; i < 3000; ++i) {
+    bytes += "SET k v\r\nGET k\r\n";
+    wanted += "+OK\r\n$1\r\nv\r\n";
+  }
+  socket.Send(bytes + "unfinished");
+  socket.HalfClose();
+  EXPECT_EQ(socket.ReceiveAll(), wanted);
+}
+
+TEST(ConnectionTest, ClientsBeyondMaxclientsAreRefused) {
+  server::Limits limits;
+  limits.maxclients = 2;
+  Node node(limits);
+  node.Start();
+  Socket first(node.loops->redis_port());
+  first.Send("PING\r\n");
+  first.Expect("+PONG\r\n");
+  {
+    Socket second(node.loops->redis_port());
+    second.Send("PING\r\n");
+    second.Expect("+PONG\r\n");
+    Socket third(node.loops->redis_port());
+    EXPECT_EQ(third.ReceiveAll(), "-ERR max number of clients reached\r\n");
+    second.Send("QUIT\r\n");
+    EXPECT_EQ(second.ReceiveAll(), "+OK\r\n");
+  }
+  Socket fourth(node.loops->redis_port());
+  fourth.Send("PING\r\n");
+  fourth.Expect("+PONG\r\n");
+  EXPECT_EQ(node.server->Stats().connections_rejected, 1u);
+}
+
+TEST(ConnectionTest, AClientThatDoesNotReadIsNotServedAndHoldsLittleMemory) {
+  Node node;
+  node.Start();
+  Socket slow(node.loops->redis_port(), 4096);
+  std::string command = "FILL 100000\r\n";
+  std::string bytes;
+  while (bytes.size() < 64 << 10) bytes += command;
+  size_t sent = 0;
+  // Far more than the kernel buffers of both sides hold; it ends when the server reads no more.
+  while (slow.WaitWritable(300)) {
+    size_t n = slow.TrySend(std::string_view(bytes).substr(sent % bytes.size()));
+    sent += n;
+    ASSERT_LT(sent, 256u << 20) << "the server goes on reading";
+  }
+  ASSERT_GT(sent / command.size() * 100000, 200u << 20) << "the test does not fill the buffers";
+  std::vector<server::ClientInfo> clients = node.server->clients().List(0);
+  ASSERT_EQ(clients.size(), 1u);
+  EXPECT_LE(clients[0].output_bytes, server::kMaxReplyBytes + 200000);
+  EXPECT_LE(clients[0].total_memory, 2u << 20);
+  // Others are served, and so is the slow one when it reads.
+  Socket other(node.loops->redis_port());
+  other.Send("PING\r\n");
+  other.Expect("+PONG\r\n");
+  std::string reply = "$100000\r\n" + std::string(100000, 'f') + "\r\n";
+  for (size_t i = 0; i < sent / command.size(); ++i) {
+    ASSERT_TRUE(slow.Receive(reply.size()) == reply) << i;
+  }
+}
+
+TEST(ConnectionTest, ClientOutputBufferLimitCloses) {
+  server::Limits limits;
+  limits.output_hard_bytes = 1 << 20;
+  Node node(limits);
+  node.Start();
+  Socket socket(node.loops->redis_port(), 4096);
+  socket.Send("FILL 50000000\r\n");
+  EXPECT_LT(socket.ReceiveAll().size(), 50000000u);
+  EXPECT_EQ(node.server->Stats().output_limit_disconnections, 1u);
+}
+
+TEST(ConnectionTest, ClientQueryBufferLimitCloses) {
+  server::Limits limits;
+  limits.client_query_buffer_bytes = 1 << 20;
+  Node node(limits);
+  node.Start();
+  Socket socket(node.loops->redis_port());
+  socket.Send("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$100000000\r\n");
+  std::string part(64 << 10, 'x');
+  size_t sent = 0;
+  while (sent < 50u << 20 && socket.WaitWritable(kPatienceMs)) {
+    size_t n = socket.TrySend(part);
+    if (n == 0) break;
+    sent += n;
+  }
+  EXPECT_LT(sent, 50u << 20);
+  EXPECT_EQ(node.server->Stats().query_limit_disconnections, 1u);
+}
+
+TEST(ConnectionTest, KillReachesAClientOfAnotherLoop) {
+  Node node({}, 2);
+  node.Start();
+  Socket a(node.loops->redis_port());
+  Socket b(node.loops->redis_port());
+  for (Socket* socket : {&a, &b}) {
+    socket->Send("PING\r\n");
+    socket->Expect("+PONG\r\n");
+  }
+  EXPECT_EQ(node.server->clients().Kill(nullptr, 0, [](const auto&) { return true; }), 2u);
+  EXPECT_EQ(a.ReceiveAll(), "");
+  EXPECT_EQ(b.ReceiveAll(), "");
+  EXPECT_EQ(node.server->clients().count(), 0u);
+}
+
+TEST(ConnectionTest, AnUnauthenticatedClientHasSmallLimits) {
+  server::Limits limits;
+  limits.requirepass = "secret";
+  Node node(limits);
+  node.Start();
+  Socket socket(node.loops->redis_port());
+  socket.Send("GET k\r\nAUTH secret\r\nGET k\r\n");
+  socket.Expect("-NOAUTH Authentication required.\r\n+OK\r\n$-1\r\n");
+  Socket other(node.loops->redis_port());
+  other.Send("*100\r\n");
+  EXPECT_EQ(other.ReceiveAll(), "-ERR Protocol error: unauthenticated multibulk length\r\n");
+}
+
+TEST(ConnectionTest, StopAnswersWhatIsUnderWay) {
+  Node node;
+  node.replica.at_once = false;
+  node.Start();
+  Socket socket(node.loops->redis_port());
+  socket.Send("PING\r\nSET k v\r\n");
+  socket.Expect("+PONG\r\n");
+  std::thread stopping([&node] { node.Stop(); });
+  // The batch is applied only now that the stop is under way or about to be.
+  node.replica.ApplyAll();
+  EXPECT_EQ(socket.ReceiveAll(), "+OK\r\n");
+  stopping.join();
+}
+
+// While no descriptor is left, clients are turned away and the loop does not spin; afterwards all
+// is as before.
+TEST(ConnectionTest, RunningOutOfDescriptorsPassesBy) {
+  Node node;
+  node.Start();
+  Socket first(node.loops->redis_port());
+  first.Send("PING\r\n");
+  first.Expect("+PONG\r\n");
+  struct rlimit old = {};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &old), 0);
+  int probe = ::open("/dev/null", O_RDONLY);
+  std::vector<int> taken;
+  int last = ::socket(AF_INET, SOCK_STREAM, 0);
+  struct rlimit small = {static_cast<rlim_t>(std::max(probe, last) + 1), old.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &small), 0);
+  while (true) {
+    int fd = ::open("/dev/null", O_RDONLY);
+    if (fd < 0) break;
+    taken.push_back(fd);
+  }
+  struct sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(node.loops->redis_port()));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(::connect(last, reinterpret_cast<struct sockaddr*>(&address), sizeof address), 0);
+  char byte;
+  EXPECT_LE(::recv(last, &byte, 1, 0), 0) << "turned away";
+  uint64_t turns = node.server->Stats().turns;
+  first.Send("PING\r\n");
+  first.Expect("+PONG\r\n");
+  EXPECT_LT(node.server->Stats().turns - turns, 1000u);
+  for (int fd : taken) ::close(fd);
+  ::close(probe);
+  ::close(last);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &old), 0);
+  Socket second(node.loops->redis_port());
+  second.Send("PING\r\n");
+  second.Expect("+PONG\r\n");
+}
+
+TEST(ListenerTest, APortInUseIsASentence) {
+  Node node;
+  node.Start();
+  int port = node.loops->redis_port();
+  Result<std::vector<int>> again = OpenListeningSockets({"127.0.0.1"}, &port, 10);
+  ASSERT_FALSE(again.ok());
+  EXPECT_EQ(again.status().message(), "cannot listen on 127.0.0.1 port " + std::to_string(port) +
+                                          ": Address already in use");
+}
+
+}  // namespace
+}  // namespace metastore::net
