@@ -83,12 +83,12 @@ class Bench:
 
     def requests_for(self, cell, target):
         """How many requests take about the wanted time on this server."""
-        probe = 20 * cell.clients * cell.depth
+        probe = 100 * cell.clients * cell.depth
         while True:
-            rate = measure.load(self.load_command(cell, target, probe), target.pids, False)["rps"]
-            if probe / rate >= CALIBRATION_S:
-                return max(probe, int(rate * self.options.seconds))
-            probe = int(max(2 * probe, rate * CALIBRATION_S * 1.2))
+            wall_s = measure.load(self.load_command(cell, target, probe), target.pids, False)["wall_s"]
+            if wall_s >= CALIBRATION_S:
+                return max(probe, int(probe / wall_s * self.options.seconds))
+            probe *= 3
 
     def measure(self, cells, targets):
         for cell in cells:
@@ -145,7 +145,7 @@ def print_table(rows):
 def print_conditions(options, directory):
     redis = subprocess.run(["redis-server", "--version"], capture_output=True, text=True, check=True).stdout
     version = re.search(r"v=(\S+)", redis).group(1)
-    filesystem = subprocess.run(["stat", "-f", "-c", "%T", directory], capture_output=True, text=True,
+    filesystem = subprocess.run(["findmnt", "-n", "-o", "FSTYPE", "-T", directory], capture_output=True, text=True,
                                 check=True).stdout.strip()
     print(f"{os.cpu_count()} cores ({measure.cpu_model()}), Linux {platform.release()}, data on {filesystem}; "
           f"redis-server {version} with appendonly yes, appendfsync always and no automatic rewrite; "

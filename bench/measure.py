@@ -99,6 +99,7 @@ def load(command, pids, count_fsyncs):
     if done.returncode or len(rows) != 1 or "rror" in done.stderr:
         raise SystemExit(f"{' '.join(command)}: {(done.stderr + done.stdout)[-500:]}")
     return {
+        "wall_s": wall_s,
         "rps": float(rows[0]["rps"]),
         "p50": float(rows[0]["p50_latency_ms"]),
         "p99": float(rows[0]["p99_latency_ms"]),

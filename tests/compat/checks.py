@@ -58,6 +58,6 @@ def output_of(command, stdin=b"", timeout_s=TIMEOUT_S, codes=(0,), env=None):
     except subprocess.TimeoutExpired as hung:
         raise Failure(f"{command[0]} does not end in {timeout_s} s; so far: {short(hung.stdout)}") from hung
     if done.returncode not in codes:
-        raise Failure(f"{' '.join(command)}: exit code {done.returncode}: "
+        raise Failure(f"{' '.join(command)!r}: exit code {done.returncode}: "
                       f"{short(done.stderr + done.stdout)}")
     return done.stdout
