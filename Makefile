@@ -55,10 +55,17 @@ $(BUILD)/metaStore: $(BUILD)/main/main.o $(LIBS)
 	@echo "LINK $@"
 	@$(CXX) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(LDLIBS_$(CONFIG))
 
+# The list of a library's objects is a prerequisite too: a file that was added or removed must make
+# it anew, whatever the times of the objects.
 define library
-$(BUILD)/lib$(1).a: $(patsubst src/%.cc,$(BUILD)/%.o,$(wildcard src/$(1)/*.cc)) $(filter $(BUILD)/$(1)/%,$(PROTO_OBJS))
-	@rm -f $$@ && ar rcs $$@ $$^
+$(1)_OBJS := $(patsubst src/%.cc,$(BUILD)/%.o,$(wildcard src/$(1)/*.cc)) $(filter $(BUILD)/$(1)/%,$(PROTO_OBJS))
+$(BUILD)/lib$(1).list: FORCE
+	@mkdir -p $$(@D)
+	@echo $$($(1)_OBJS) | cmp -s - $$@ || echo $$($(1)_OBJS) > $$@
+$(BUILD)/lib$(1).a: $$($(1)_OBJS) $(BUILD)/lib$(1).list
+	@rm -f $$@ && ar rcs $$@ $$($(1)_OBJS)
 endef
+.PHONY: FORCE
 $(foreach l,$(LAYERS),$(eval $(call library,$(l))))
 
 $(BUILD)/%.o: src/%.cc

@@ -1,0 +1,113 @@
+#include "tests/server/handler_test.h"
+
+namespace metastore::server {
+namespace {
+
+using resp::Value;
+
+class ServerCommandsTest : public HandlerTest {
+ protected:
+  ServerCommandsTest() {
+    replica_.info.commit_index = 10;
+    replica_.info.applied_index = 9;
+    replica_.info.peers.resize(2);
+    for (size_t i = 0; i < 2; ++i) {
+      replica_.info.peers[i].id = i + 2;
+      replica_.info.peers[i].address = "10.0.0." + std::to_string(i + 2) + ":9021";
+      replica_.info.peers[i].last_contact_ms = 1500;
+    }
+    replica_.info.peers[0].match_index = 10;
+    replica_.info.peers[1].match_index = 4;
+  }
+  void Follow(raft::NodeId leader) {
+    replica_.info.role = raft::Role::kFollower;
+    replica_.info.leader = leader;
+  }
+};
+
+TEST_F(ServerCommandsTest, ConfigGetIsAMapOfWhatMatches) {
+  EXPECT_EQ(Run({"CONFIG", "GET", "save", "appendonly"}),
+            Value::Array({Bulk("appendonly"), Bulk("yes"), Bulk("save"), Bulk("")}));
+  EXPECT_EQ(Run({"CONFIG", "GET", "nosuch"}), Value::Array({}));
+}
+
+TEST_F(ServerCommandsTest, ConfigSetReachesLimitsAndReplica) {
+  EXPECT_EQ(Run({"CONFIG", "SET", "maxclients", "5", "active-expire", "no"}), Ok());
+  EXPECT_EQ(server_.limits().maxclients, 5);
+  EXPECT_FALSE(replica_.active_expire);
+  EXPECT_EQ(Run({"CONFIG", "SET", "a", "b", "c"}), Error("ERR syntax error"));
+  EXPECT_EQ(Run({"CONFIG", "SET", "nosuch", "b"}),
+            Error("ERR Unknown option or number of arguments for CONFIG SET - 'nosuch'"));
+  EXPECT_EQ(Run({"CONFIG", "REWRITE"}), Error("ERR The server is running without a config file"));
+}
+
+TEST_F(ServerCommandsTest, RoleOfALeaderNamesItsPeers) {
+  EXPECT_EQ(Run({"ROLE"}),
+            Value::Array({Bulk("master"), Int(10),
+                          Value::Array({Value::Array({Bulk("10.0.0.2"), Bulk("9021"), Bulk("10")}),
+                                        Value::Array({Bulk("10.0.0.3"), Bulk("9021"),
+                                                      Bulk("4")})})}));
+}
+
+TEST_F(ServerCommandsTest, RoleOfAFollowerNamesTheLeader) {
+  Follow(3);
+  EXPECT_EQ(Run({"ROLE"}), Value::Array({Bulk("slave"), Bulk("10.0.0.3"), Int(9021),
+                                         Bulk("connected"), Int(9)}));
+  Follow(0);
+  EXPECT_EQ(Run({"ROLE"}),
+            Value::Array({Bulk("slave"), Bulk("?"), Int(0), Bulk("connect"), Int(9)}));
+}
+
+TEST_F(ServerCommandsTest, WaitCountsAtLeastTheRestOfAMajority) {
+  EXPECT_EQ(Run({"WAIT", "2", "0"}), Int(1));
+  replica_.info.peers[0].match_index = 3;
+  EXPECT_EQ(Run({"WAIT", "2", "0"}), Int(1));
+  replica_.info.peers[0].match_index = replica_.info.peers[1].match_index = 10;
+  EXPECT_EQ(Run({"WAIT", "0", "0"}), Int(2));
+  Follow(2);
+  EXPECT_EQ(Run({"WAIT", "2", "100"}), Int(1));
+  EXPECT_EQ(Run({"WAIT", "x", "0"}), Error("ERR value is not an integer or out of range"));
+  EXPECT_EQ(Run({"WAIT", "1", "x"}), Error("ERR timeout is not an integer or out of range"));
+  EXPECT_EQ(Run({"WAIT", "1", "-1"}), Error("ERR timeout is negative"));
+}
+
+TEST_F(ServerCommandsTest, ShutdownIsRequestedOnceItsArgumentsAreRight) {
+  int requests = 0;
+  server_.SetShutdownHook([&requests] { ++requests; });
+  EXPECT_EQ(Run({"SHUTDOWN", "x"}), Error("ERR syntax error"));
+  EXPECT_EQ(Run({"SHUTDOWN", "SAVE", "NOSAVE"}), Error("ERR syntax error"));
+  EXPECT_EQ(Run({"SHUTDOWN", "ABORT"}), Error("ERR No shutdown in progress."));
+  EXPECT_EQ(requests, 0);
+  EXPECT_EQ(Raw({"SHUTDOWN", "NOSAVE", "NOW"}), "");
+  EXPECT_EQ(requests, 1);
+}
+
+TEST_F(ServerCommandsTest, TimeAndLastSaveAreTheClocks) {
+  EXPECT_EQ(Run({"TIME"}), Value::Array({Bulk("1000000000"), Bulk("0")}));
+  clock_.Advance(1250);
+  EXPECT_EQ(Run({"TIME"}), Value::Array({Bulk("1000000001"), Bulk("250000")}));
+  EXPECT_EQ(Run({"LASTSAVE"}), Int(1000000001));
+}
+
+TEST_F(ServerCommandsTest, WhatIsNotRecordedIsEmpty) {
+  EXPECT_EQ(Run({"SLOWLOG", "GET"}), Value::Array({}));
+  EXPECT_EQ(Run({"SLOWLOG", "GET", "-2"}),
+            Error("ERR count should be greater than or equal to -1"));
+  EXPECT_EQ(Run({"SLOWLOG", "LEN"}), Int(0));
+  EXPECT_EQ(Run({"LATENCY", "LATEST"}), Value::Array({}));
+  EXPECT_EQ(Run({"LATENCY", "RESET"}), Int(0));
+  EXPECT_EQ(Run({"LATENCY", "GRAPH", "x"}), Error("ERR No samples available for event 'x'"));
+  EXPECT_EQ(Run({"MODULE", "LIST"}), Value::Array({}));
+}
+
+TEST_F(ServerCommandsTest, DebugKnowsWhatTestsNeed) {
+  EXPECT_EQ(Run({"DEBUG", "SLEEP", "0"}), Ok());
+  EXPECT_EQ(Run({"DEBUG", "SET-ACTIVE-EXPIRE", "0"}), Ok());
+  EXPECT_FALSE(replica_.active_expire);
+  EXPECT_EQ(Run({"DEBUG", "nosuch"}),
+            Error("ERR unknown subcommand or wrong number of arguments for 'nosuch'. Try DEBUG "
+                  "HELP."));
+}
+
+}  // namespace
+}  // namespace metastore::server
