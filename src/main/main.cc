@@ -115,6 +115,12 @@ int Main(const std::vector<std::string>& flags) {
     return 0;
   }
   std::shared_ptr<const server::Settings> settings = (*config)->settings();
+  if (settings->join) {
+    std::fprintf(stderr,
+                 "metaStore: --join: this version cannot change the members of a running cluster; "
+                 "start every node of a new cluster with the same --cluster list\n");
+    return kExitBadFlags;
+  }
   Status logging = log::Init(settings->log_level, settings->log_file);
   if (!logging.ok()) {
     std::fprintf(stderr, "metaStore: %s\n", logging.message().c_str());

@@ -103,8 +103,8 @@ void Connection::Receive() {
   size_t room = kReceiveBytes;
   if (own_buffer) {
     // At most as much again as has arrived, so that an announced length costs nothing.
-    size_t wanted = std::min({parser_.bytes_wanted(), std::max(input_.size(), kMinInputBytes),
-                              kMaxReceiveBytes});
+    size_t wanted = std::min(
+        {parser_.bytes_wanted(), std::max(input_.size(), kMinInputBytes), kMaxReceiveBytes});
     to = input_.Reserve(std::max<size_t>(wanted, 1024));
     room = std::min(input_.room(), kMaxReceiveBytes);
   }
@@ -163,8 +163,7 @@ size_t Connection::Parse(std::string_view bytes) {
       case resp::Parser::Result::kNeedMore:
         return done + consumed;
       case resp::Parser::Result::kError:
-        dispatcher.ReplyError(session_.get(),
-                              commands::errors::Custom("ERR " + parser_.error()));
+        dispatcher.ReplyError(session_.get(), commands::errors::Custom("ERR " + parser_.error()));
         session_->close_after_reply = true;
         break;
       case resp::Parser::Result::kCommand:

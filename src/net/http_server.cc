@@ -1,5 +1,6 @@
 #include "net/http_server.h"
 
+#include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
 #include <unistd.h>
 
@@ -167,9 +168,9 @@ void HttpServer::Stop() {
 
 bufferevent* HttpServer::OnConnection(event_base* base, void* self) {
   auto* server = static_cast<HttpServer*>(self);
-  // Not BEV_OPT_CLOSE_ON_FREE: evhttp closes the socket itself then, and our reference does not
-  // keep it open.
-  bufferevent* bev = bufferevent_socket_new(base, -1, 0);
+  // The socket is closed with the last reference, ours. evhttp would close it while the events of
+  // the bufferevent are still registered, and the next socket with its number would get none.
+  bufferevent* bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
   CHECK(bev != nullptr);
   bufferevent_incref(bev);
   auto incoming = std::make_unique<Incoming>();
@@ -189,8 +190,8 @@ void HttpServer::OnReceived(evbuffer*, const evbuffer_cb_info* info, void* argum
   server->loop_->stats().bytes_in.Add(info->n_added);
   server->Account(incoming, incoming->received + info->n_added);
   if (server->received_ <= kMaxHttpBufferedBytes) return;
-  bool another_goes_on =
-      std::any_of(server->incoming_.begin(), server->incoming_.end(), [incoming](const auto& entry) {
+  bool another_goes_on = std::any_of(
+      server->incoming_.begin(), server->incoming_.end(), [incoming](const auto& entry) {
         const Incoming& other = *entry.second;
         return &other != incoming && !other.paused && other.received > incoming->received;
       });
@@ -263,8 +264,8 @@ void HttpServer::OnRequest(evhttp_request* request, void* self) {
   server->Serve(request);
 }
 
-void HttpServer::Reply(evhttp_request* request, int status, std::string body,
-                       std::string_view type, size_t skip) {
+void HttpServer::Reply(evhttp_request* request, int status, std::string body, std::string_view type,
+                       size_t skip) {
   evkeyvalq* headers = evhttp_request_get_output_headers(request);
   bool has_body = status != 204;
   if (has_body) {
@@ -307,7 +308,8 @@ bool HttpServer::Authorized(evhttp_request* request) const {
 
 void HttpServer::Serve(evhttp_request* request) {
   loop_->stats().http_requests.Add(1);
-  loop_->dispatcher().now_ms();
+  // evhttp takes an absolute target for a request to a proxy and would close the connection.
+  request->flags &= ~EVHTTP_PROXY_REQUEST;
   if (stopping_) return Reply(request, 503, "shutting down\n", kPlain);
   std::string_view target = evhttp_request_get_uri(request);
   if (!StartsWith(target, "/-/health") && !Authorized(request)) {

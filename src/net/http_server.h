@@ -6,9 +6,9 @@
 // Loop thread only, except for construction and destruction.
 #pragma once
 
-#include <event2/event.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/event.h>
 #include <event2/event_struct.h>
 #include <event2/http.h>
 #include <event2/listener.h>
@@ -108,7 +108,7 @@ class HttpServer {
   size_t received_ = 0;  // of all connections, not yet answered
   uint64_t next_number_ = 1;
   std::unordered_map<uint64_t, std::unique_ptr<Request>> requests_;  // by session id
-  std::unordered_map<uint64_t, evhttp_request*> changes_;  // membership, with the hook
+  std::unordered_map<uint64_t, evhttp_request*> changes_;            // membership, with the hook
   std::vector<uint64_t> refused_;  // requests whose command was not taken yet
   std::vector<uint64_t> retried_;
   bool stopping_ = false;

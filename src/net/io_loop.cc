@@ -117,7 +117,8 @@ std::vector<Connection*> IoLoop::AllConnections() const {
 }
 
 bool IoLoop::Drained() const {
-  return connections_.empty() && dispatcher_.outstanding() == 0 && (http_ == nullptr || http_->requests() == 0);
+  return connections_.empty() && dispatcher_.outstanding() == 0 &&
+         (http_ == nullptr || http_->requests() == 0);
 }
 
 void IoLoop::OnWake(evutil_socket_t fd, short, void* self) {

@@ -65,8 +65,7 @@ Result<int> OpenOne(const std::string& host, int port, int backlog) {
     if (found->ai_family == AF_INET6) {
       ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
     }
-    listening =
-        ::bind(fd, found->ai_addr, found->ai_addrlen) == 0 && ::listen(fd, backlog) == 0;
+    listening = ::bind(fd, found->ai_addr, found->ai_addrlen) == 0 && ::listen(fd, backlog) == 0;
   }
   int reason = errno;
   ::freeaddrinfo(found);

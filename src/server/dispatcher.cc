@@ -327,8 +327,7 @@ void Dispatcher::Handle(replica::BatchReply reply) {
     writer.Error(reply.outcome == replica::BatchOutcome::kNotApplied ? kNotAppliedError
                                                                      : kUnknownOutcomeError);
   }
-  uint64_t elapsed_ns =
-      static_cast<uint64_t>(std::max<int64_t>(0, turn_boot_ns_ - batch.start_ns));
+  uint64_t elapsed_ns = static_cast<uint64_t>(std::max<int64_t>(0, turn_boot_ns_ - batch.start_ns));
   size_t begin = 0;
   for (size_t i = 0; i < count; ++i) {
     const Target& target = batch.targets[i];
@@ -370,8 +369,8 @@ void Dispatcher::QueueRead(Session* session, const Command* command, Args args) 
     reads_.ends.push_back(reads_.bytes.size());
   }
   uint64_t slot = session->AddSlot(TakeDrop(session));
-  reads_.reads.push_back({session, slot, command, session->db, session->protocol,
-                          static_cast<uint32_t>(args.size())});
+  reads_.reads.push_back(
+      {session, slot, command, session->db, session->protocol, static_cast<uint32_t>(args.size())});
   ++session->reads_queued_;
   ++outstanding_;
   uint64_t counted = session->argument_bytes + kCommandOverheadBytes;

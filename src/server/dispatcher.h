@@ -163,8 +163,8 @@ class Dispatcher {
   uint64_t next_batch_ticket_ = 1;
   std::vector<std::vector<Target>> spare_targets_;
 
-  ReadGroup reads_;                    // of this turn
-  std::deque<ReadGroup> waiting_;      // for permission, in order of tickets
+  ReadGroup reads_;                // of this turn
+  std::deque<ReadGroup> waiting_;  // for permission, in order of tickets
   uint64_t next_read_ticket_ = 1;
   std::vector<ReadGroup> spare_groups_;
 

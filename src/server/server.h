@@ -90,8 +90,8 @@ enum class PauseMode : uint8_t { kNone, kWrites, kAll };
 class Server {
  public:
   // The pointers are borrowed and outlive the Server; `config` may be null in tests.
-  Server(replica::Replica* replica, Config* config, const Clock* clock, const CommandTable* commands,
-         const Limits& limits);
+  Server(replica::Replica* replica, Config* config, const Clock* clock,
+         const CommandTable* commands, const Limits& limits);
 
   replica::Replica& replica() { return *replica_; }
   Config& config() { return *config_; }

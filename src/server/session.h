@@ -17,7 +17,7 @@
 
 namespace metastore::server {
 
-struct Command;     // command_table.h
+struct Command;  // command_table.h
 class Dispatcher;
 class ClientRegistry;
 
@@ -86,10 +86,10 @@ class Session {
   Published<uint64_t> commands{0};
   Published<uint64_t> bytes_in{0};
   Published<uint64_t> bytes_out{0};
-  Published<uint64_t> query_bytes{0};       // unparsed input
-  Published<uint64_t> query_capacity{0};    // memory of the input buffer
-  Published<uint64_t> argument_bytes{0};    // of the last command
-  Published<uint64_t> output_bytes{0};      // replies not yet sent
+  Published<uint64_t> query_bytes{0};     // unparsed input
+  Published<uint64_t> query_capacity{0};  // memory of the input buffer
+  Published<uint64_t> argument_bytes{0};  // of the last command
+  Published<uint64_t> output_bytes{0};    // replies not yet sent
   Published<uint64_t> output_memory{0};
   Published<uint64_t> outstanding_count{0};  // commands not yet answered
   // Set by ClientRegistry::Kill from any thread; the owning loop is woken and closes.

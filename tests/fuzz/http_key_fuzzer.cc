@@ -1,9 +1,8 @@
 // HTTP request targets. Input: the target. What is decoded has one byte for each byte or escape of
 // the path, and any bytes, escaped, name themselves.
-#include "net/http_key.h"
-
 #include <string>
 
+#include "net/http_key.h"
 #include "tests/fuzz/fuzzer.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -63,8 +63,7 @@ class Socket {
     address.sin_family = AF_INET;
     address.sin_port = htons(static_cast<uint16_t>(port));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    connected_ =
-        ::connect(fd_, reinterpret_cast<struct sockaddr*>(&address), sizeof address) == 0;
+    connected_ = ::connect(fd_, reinterpret_cast<struct sockaddr*>(&address), sizeof address) == 0;
     EXPECT_TRUE(connected_);
   }
   ~Socket() {

@@ -34,8 +34,8 @@ class DispatcherTest : public testing::Test, public replica::LaneSink {
   void Deliver(replica::ReadPermission permission) override { dispatcher_->Handle(permission); }
 
   std::unique_ptr<Session> NewSession() {
-    auto session = std::make_unique<Session>(server_->clients().NextId(), SessionKind::kResp,
-                                             clock_.WallMs());
+    auto session =
+        std::make_unique<Session>(server_->clients().NextId(), SessionKind::kResp, clock_.WallMs());
     server_->clients().Add(session.get(), nullptr);
     return session;
   }

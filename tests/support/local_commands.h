@@ -1,6 +1,6 @@
 // Local commands for tests of the dispatcher and the sockets, so that these tests judge only what
-// carries commands: PING, AUTH, SELECT, REPLY on|off|skip (CLIENT REPLY), QUIT, FILL n (a reply of
-// n bytes), and the container BOX with the one subcommand ITEM.
+// carries commands: PING, AUTH, SELECT, REPLY on|off|skip (CLIENT REPLY), QUIT, FILL n […] (a
+// reply of n bytes), and the container BOX with the one subcommand ITEM.
 #pragma once
 
 #include <span>
@@ -62,9 +62,12 @@ inline std::span<const commands::CommandSpec> LocalCommands() {
   };
   static const CommandSpec box[] = {spec("item", 3, &Ping)};
   static const CommandSpec specs[] = {
-      spec("ping", -1, &Ping),   spec("auth", 2, &Auth, commands::kNoAuth),
-      spec("select", 2, &Select), spec("reply", 2, &Reply),
-      spec("quit", -1, &Quit),   spec("fill", 2, &Fill),
+      spec("ping", -1, &Ping),
+      spec("auth", 2, &Auth, commands::kNoAuth),
+      spec("select", 2, &Select),
+      spec("reply", 2, &Reply),
+      spec("quit", -1, &Quit),
+      spec("fill", -2, &Fill),
       [&spec] {
         CommandSpec made = spec("box", -2, nullptr);
         made.subcommands = box;
