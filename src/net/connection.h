@@ -59,6 +59,7 @@ class Connection {
   void Flush();
   // Whether commands that were left, or further bytes, can be taken now.
   bool MayServe();
+  size_t unsent() const { return unsent_; }
   // Goes on after a stall.
   void Resume();
   // Drops the socket; the loop deletes the connection at the end of the turn. Idempotent.

@@ -33,7 +33,7 @@ inline constexpr int64_t kMaxHttpBodyBytes = int64_t{512} << 20;
 inline constexpr size_t kMaxHttpConnections = 1024;
 // Bytes of bodies that have arrived and are not yet answered, of all connections. Above it only
 // the connection that has received most goes on being read.
-inline constexpr size_t kMaxHttpBufferedBytes = size_t{1} << 30;
+inline constexpr size_t kMaxHttpBufferedBytes = size_t{256} << 20;
 // A connection that sends nothing, within a request or between two, is closed after it.
 inline constexpr int kHttpTimeoutS = 300;
 

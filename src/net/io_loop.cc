@@ -96,7 +96,8 @@ void IoLoop::Join() {
 void IoLoop::Run() {
   role_.Bind();
   while (true) {
-    int flags = EVLOOP_ONCE | (runnable_.empty() ? 0 : EVLOOP_NONBLOCK);
+    bool waits = runnable_.empty() && !dispatcher_.HasRunnableReads();
+    int flags = EVLOOP_ONCE | (waits ? 0 : EVLOOP_NONBLOCK);
     CHECK_GE(event_base_loop(base_, flags), 0);
     ResumeStalled();
     EndOfTurn();
@@ -161,6 +162,22 @@ void IoLoop::ResumeStalled() {
   if (http_) http_->Retry();
 }
 
+size_t IoLoop::UnsentLimit() const {
+  return dispatcher_.limits().output_memory_bytes / static_cast<size_t>(server_->loops());
+}
+
+void IoLoop::CloseWorstReader() {
+  Connection* worst = nullptr;
+  for (const auto& [id, connection] : connections_) {
+    if (worst == nullptr || connection->unsent() > worst->unsent()) worst = connection.get();
+  }
+  CHECK(worst != nullptr);
+  log::warn("client {} {} closed: unread replies exceed twice output-memory and it has most, {} bytes",
+            worst->session()->id(), worst->session()->peer_address, worst->unsent());
+  stats_->output_limit_disconnections.Add(1);
+  worst->Close();
+}
+
 void IoLoop::EndOfTurn() {
   dispatcher_.EndOfTurn();
   dispatcher_.TakeDirty(&dirty_);
@@ -171,6 +188,7 @@ void IoLoop::EndOfTurn() {
       Owner(session)->Flush();
     }
   }
+  while (unsent_bytes_ > 2 * UnsentLimit()) CloseWorstReader();
   // A closed connection leaves the lists before it is deleted.
   size_t kept = 0;
   for (Connection* connection : stalled_) {

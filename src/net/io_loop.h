@@ -32,8 +32,6 @@ class Connection;
 
 // Received into, then parsed in place; what remains of it is copied to the connection.
 inline constexpr size_t kReceiveBytes = 128 << 10;
-// Unsent replies of a loop. Above it, clients that have some are not served until they read.
-inline constexpr size_t kMaxUnsentBytes = size_t{128} << 20;
 
 class IoLoop : public replica::LaneSink, public server::LoopWaker {
  public:
@@ -66,7 +64,8 @@ class IoLoop : public replica::LaneSink, public server::LoopWaker {
   // The connection is deleted at the end of the turn.
   void Remove(Connection* connection);
   void AddUnsent(size_t before, size_t after) { unsent_bytes_ += after - before; }
-  bool TooMuchUnsent() const { return unsent_bytes_ > kMaxUnsentBytes; }
+  // This loop's share of output-memory is used up: clients that have unread replies must wait.
+  bool TooMuchUnsent() const { return unsent_bytes_ > UnsentLimit(); }
   size_t unsent_bytes() const { return unsent_bytes_; }
   size_t connections() const { return connections_.size(); }
   bool stopping() const { return stopping_; }
@@ -94,6 +93,8 @@ class IoLoop : public replica::LaneSink, public server::LoopWaker {
   void TakeMail();
   void EndOfTurn();
   void ResumeStalled();
+  size_t UnsentLimit() const;
+  void CloseWorstReader();
   void Tick();
   bool Drained() const;
   // A copy: closing one takes it out of the map.

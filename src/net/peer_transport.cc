@@ -37,6 +37,7 @@ constexpr int64_t kDialTimeoutNs = 2'000'000'000;
 // A refused peer needs an operator; asking every few seconds is enough.
 constexpr int64_t kRefusedRetryNs = 5'000'000'000;
 constexpr int64_t kHelloTimeoutNs = 5'000'000'000;
+constexpr int64_t kAcceptPauseNs = 100'000'000;
 constexpr size_t kReadBytes = 256 << 10;
 constexpr size_t kMaxInbound = 1024;  // connections; more are closed at once
 constexpr int kMaxIovecs = 64;
@@ -432,7 +433,14 @@ class Loop : public replica::Transport {
     Loop* loop = static_cast<Loop*>(argument);
     for (;;) {
       int accepted = accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-      if (accepted < 0) return;
+      if (accepted < 0) {
+        // Out of descriptors: the waiting connection would wake the loop again and again.
+        if (errno == EMFILE || errno == ENFILE) {
+          event_del(loop->listen_event_);
+          loop->accept_at_ns_ = loop->now_ns_ + kAcceptPauseNs;
+        }
+        return;
+      }
       if (loop->inbound_.size() >= kMaxInbound) {
         close(accepted);
         continue;
@@ -540,6 +548,12 @@ class Loop : public replica::Transport {
       CloseFds(in);
       return;
     }
+    // The peer has given up the connection it had before, which may have died without a word.
+    for (std::unique_ptr<Inbound>& old : inbound_) {
+      if (old->peer == hello.from() && old->channel == static_cast<Channel>(hello.channel())) {
+        CloseFds(old.get());
+      }
+    }
     in->peer = hello.from();
     in->channel = static_cast<Channel>(hello.channel());
     last_contact_ns_[in->peer] = now_ns_;
@@ -562,6 +576,10 @@ class Loop : public replica::Transport {
 
   // Closed connections are freed here, outside of their callbacks.
   void Reap() {
+    if (accept_at_ns_ != 0 && now_ns_ >= accept_at_ns_) {
+      accept_at_ns_ = 0;
+      event_add(listen_event_, nullptr);
+    }
     std::erase_if(inbound_, [this](std::unique_ptr<Inbound>& in) {
       if (in->fd >= 0 && in->peer == 0 && now_ns_ - in->accepted_ns > kHelloTimeoutNs) {
         CloseFds(in.get());
@@ -580,6 +598,7 @@ class Loop : public replica::Transport {
   event* listen_event_ = nullptr;
   std::atomic<bool> stopping_{false};
   int64_t now_ns_ = 0;
+  int64_t accept_at_ns_ = 0;  // 0: connections are accepted
   bool accept_forwards_ = true;
   std::string last_refusal_;
 

@@ -41,7 +41,7 @@ bool Pending::OnApplied(uint64_t seq, bool replies_lost, std::vector<ExpiredBatc
   while (!batches_.empty() && batches_.front().seq != 0 && batches_.front().seq <= seq) {
     Batch& batch = batches_.front();
     if (replies_lost && !batch.answered) {
-      unknown->push_back({batch.lane, batch.ticket, BatchOutcome::kUnknown});
+      unknown->push_back({batch.lane, batch.ticket, batch.seq, BatchOutcome::kUnknown});
     }
     bytes_ -= batch.bytes.size();
     batches_.pop_front();
@@ -56,15 +56,15 @@ void Pending::Expire(int64_t now_ns, std::vector<ExpiredBatch>* expired) {
     Batch& batch = batches_[unanswered_];
     bytes_ -= batch.bytes.size();
     if (batch.seq == 0) {
-      expired->push_back({batch.lane, batch.ticket, BatchOutcome::kNotApplied});
+      expired->push_back({batch.lane, batch.ticket, 0, BatchOutcome::kNotApplied});
       batches_.erase(batches_.begin() + static_cast<ptrdiff_t>(unanswered_));
       continue;
     }
-    expired->push_back({batch.lane, batch.ticket, BatchOutcome::kUnknown});
+    expired->push_back({batch.lane, batch.ticket, batch.seq, BatchOutcome::kUnknown});
     batch.answered = true;
     batch.count = 0;
-    batch.bytes = EncodeBatch(
-        {node_, incarnation_, batch.seq, batch.lane, batch.ticket, batch.count}, {});
+    batch.bytes =
+        EncodeBatch({node_, incarnation_, batch.seq, batch.lane, batch.ticket, batch.count}, {});
     bytes_ += batch.bytes.size();
     ++unanswered_;
   }

@@ -19,6 +19,7 @@ namespace metastore::replica {
 struct ExpiredBatch {
   Lane lane = 0;
   uint64_t ticket = 0;
+  uint64_t seq = 0;  // 0: it was never handed to a leader
   BatchOutcome outcome = BatchOutcome::kNotApplied;
 };
 
@@ -38,8 +39,8 @@ class Pending {
   // The last `count` of them were refused.
   void Rewind(size_t count) { handed_ -= count; }
 
-  // The state machine applied everything of this session up to `seq`; true if that was news. With `replies_lost` (a
-  // snapshot jumped over them) the unanswered ones are added to *unknown.
+  // The state machine applied everything of this session up to `seq`; true if that was news. With
+  // `replies_lost` (a snapshot jumped over them) the unanswered ones are added to *unknown.
   bool OnApplied(uint64_t seq, bool replies_lost, std::vector<ExpiredBatch>* unknown);
 
   // Batches whose deadline has passed. One that was never handed to any leader is dropped:
@@ -71,7 +72,7 @@ class Pending {
   uint64_t last_seq_ = 0;
   // Batches with a seq stand before those without one; seqs and deadlines rise.
   std::deque<Batch> batches_;
-  size_t handed_ = 0;     // that many from the front were given to the present leader
+  size_t handed_ = 0;      // that many from the front were given to the present leader
   size_t unanswered_ = 0;  // index of the first one that may be unanswered
   size_t bytes_ = 0;
 };

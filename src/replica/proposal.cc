@@ -10,8 +10,8 @@ Status Bad(const char* what) { return Status::Corruption(std::string("proposal: 
 bool TakeHeader(std::string_view* in, BatchHeader* header) {
   uint64_t lane, count;
   if (!TakeVarint(in, &header->node) || !TakeVarint(in, &header->incarnation) ||
-      !TakeVarint(in, &header->seq) || !TakeVarint(in, &lane) ||
-      !TakeVarint(in, &header->ticket) || !TakeVarint(in, &count)) {
+      !TakeVarint(in, &header->seq) || !TakeVarint(in, &lane) || !TakeVarint(in, &header->ticket) ||
+      !TakeVarint(in, &count)) {
     return false;
   }
   if (lane > UINT32_MAX || count > UINT32_MAX) return false;

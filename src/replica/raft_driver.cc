@@ -6,6 +6,7 @@ namespace metastore::replica {
 namespace {
 
 constexpr uint64_t kMeterStepBytes = 1 << 20;
+constexpr size_t kMeterReadBytes = 4 << 20;
 // A read round that got no answer is asked again; a message may have been lost.
 constexpr int64_t kReadRetryNs = 200'000'000;
 
@@ -23,6 +24,14 @@ RaftDriver::RaftDriver(const DriverOptions& options, const raft::LogReader* log,
       last_tick_ns_(now_ns),
       compacted_(options.raft.log_start.index),
       membership_index_(options.membership_index) {
+  // What earlier runs left counts: or the log would grow with every restart.
+  for (raft::Index next = compacted_ + 1; next <= options.raft.last_index;) {
+    Result<std::vector<raft::Entry>> entries =
+        log->Read(next, options.raft.last_index + 1, kMeterReadBytes);
+    CHECK_OK(entries.status());
+    MeterLog(*entries);
+    next = entries->back().index + 1;
+  }
   const raft::Membership& m = options.raft.membership;
   if (m.voters.size() == 1 && m.voters[0] == options.raft.id && m.voters_outgoing.empty()) {
     node_.Campaign();
@@ -34,7 +43,10 @@ void RaftDriver::OnTime(int64_t now_ns, int64_t wall_ms) {
   now_ns_ = now_ns;
   wall_ms_ = wall_ms;
   // Every tick that passed is counted, also after a pause: a leader that slept must find its
-  // lease gone.
+  // lease gone. More than any timeout makes no difference.
+  int64_t missed = (now_ns - last_tick_ns_) / options_.tick_ns;
+  int64_t enough = 4 * int64_t{options_.raft.election_ticks};
+  if (missed > enough) last_tick_ns_ += (missed - enough) * options_.tick_ns;
   for (; last_tick_ns_ + options_.tick_ns <= now_ns; last_tick_ns_ += options_.tick_ns) {
     node_.Tick();
   }
@@ -55,6 +67,10 @@ void RaftDriver::OnForwardLinkUp(raft::NodeId peer) {
 }
 
 void RaftDriver::Submit(Lane lane, uint64_t ticket, std::string body, uint32_t count) {
+  if (body.size() > kMaxBatchBytes) {
+    AnswerExpired({{lane, ticket, 0, BatchOutcome::kNotApplied}}, false);
+    return;
+  }
   pending_.Add(lane, ticket, std::move(body), count, now_ns_ + options_.request_timeout_ns);
 }
 
@@ -87,7 +103,8 @@ void RaftDriver::OnInstalled(const raft::SnapshotMetadata& snapshot, uint64_t se
   awaits_install_ = false;
   std::vector<ExpiredBatch> unknown;
   pending_.OnApplied(seq, true, &unknown);
-  AnswerExpired(unknown);
+  AnswerExpired(unknown, true);
+  node_.OnApplied(snapshot.index);
   membership_index_ = snapshot.index;
   meter_.clear();
   compacted_ = snapshot.index;
@@ -103,7 +120,7 @@ void RaftDriver::OnSnapshotSent(raft::NodeId peer, bool ok, raft::Index index) {
   node_.OnSnapshotSent(peer, ok, index);
 }
 
-void RaftDriver::OnFlushed(raft::Position flushed) {
+void RaftDriver::OnFlushed(raft::Position flushed, raft::Index keep_after) {
   // Keep log_retain_bytes behind the end; below that, whatever is durable in the state machine
   // may go.
   raft::Position upto = flushed;
@@ -114,15 +131,18 @@ void RaftDriver::OnFlushed(raft::Position flushed) {
     if (bytes > keep_from) break;
     limit = index;
   }
-  upto.index = std::min(upto.index, limit);
+  // The word that something is applied may come behind the word that it is flushed.
+  upto.index = std::min({upto.index, limit, keep_after, node_.GetStatus().applied_index});
   if (upto.index <= compacted_ || upto.index < membership_index_) return;
   if (upto.index != flushed.index) {
     Result<raft::Term> term = log_->TermAt(upto.index);
     if (!term.ok()) return;
     upto.term = *term;
   }
+  Result<raft::Membership> membership = node_.MembershipAt(upto.index);
+  if (!membership.ok()) return;
   compacted_ = upto.index;
-  out_->Compact(upto, node_.membership());
+  out_->Compact(upto, *membership);
 }
 
 void RaftDriver::OnCompacted(raft::Index upto) {
@@ -136,9 +156,12 @@ void RaftDriver::TransferLeadership(raft::NodeId target) {
 }
 
 void RaftDriver::Pump() {
-  std::vector<ExpiredBatch> expired;
-  pending_.Expire(now_ns_, &expired);
-  AnswerExpired(expired);
+  // While a snapshot is installed it is not known here whose replies it swallows.
+  if (!installing_) {
+    std::vector<ExpiredBatch> expired;
+    pending_.Expire(now_ns_, &expired);
+    AnswerExpired(expired, false);
+  }
   // Obeying a Ready can make the next one possible (a proposal commits at once in a cluster of
   // one that has nothing to sync), so go on until nothing is left to do.
   do {
@@ -148,6 +171,7 @@ void RaftDriver::Pump() {
     ForwardWaiting();
     ObeyReady();
   } while (!installing_ && node_.HasReady());
+  GrantConfirmedReads();
   int lease_ticks = node_.lease_remaining_ticks();
   int64_t lease_until = 0;
   if (lease_ticks == INT32_MAX) {
@@ -193,8 +217,8 @@ void RaftDriver::ProposeWaiting() {
   // Own and forwarded batches take turns, so that no node starves.
   size_t own_taken = 0, forwarded_taken = 0;
   while (own != nullptr || forwarded_taken < forwarded_.size()) {
-    bool take_own = own != nullptr && (own_taken <= forwarded_taken ||
-                                       forwarded_taken == forwarded_.size());
+    bool take_own =
+        own != nullptr && (own_taken <= forwarded_taken || forwarded_taken == forwarded_.size());
     const std::string& batch = take_own ? *own : forwarded_[forwarded_taken];
     if (entry.size() > empty && entry.size() + batch.size() > kMaxEntryBytes) break;
     entry += batch;
@@ -276,11 +300,25 @@ void RaftDriver::FinishReads(const std::vector<raft::ReadState>& states) {
     if (it == asked_.end()) continue;
     // A refused round stays in asked_ and is asked again when its retry time comes.
     if (state.index == 0) continue;
-    for (const Read& read : it->second.reads) {
-      out_->GrantRead(state.index, read.lane, read.ticket);
-    }
+    for (const Read& read : it->second.reads) confirmed_.emplace_back(state.index, read);
     asked_.erase(it);
   }
+}
+
+void RaftDriver::GrantConfirmedReads() {
+  // What is committed here will be applied here. What is not may never come, if the leader is cut
+  // off meanwhile: such a read waits here, where it has a deadline.
+  std::erase_if(confirmed_, [this](const std::pair<raft::Index, Read>& waiting) {
+    const Read& read = waiting.second;
+    if (waiting.first <= node_.commit_index()) {
+      out_->GrantRead(waiting.first, read.lane, read.ticket);
+    } else if (read.deadline_ns <= now_ns_) {
+      out_->RefuseRead(read.lane, read.ticket);
+    } else {
+      return false;
+    }
+    return true;
+  });
 }
 
 void RaftDriver::ObeyReady() {
@@ -347,23 +385,29 @@ void RaftDriver::MeterLog(const std::vector<raft::Entry>& entries) {
   }
 }
 
-void RaftDriver::AnswerExpired(const std::vector<ExpiredBatch>& expired) {
+void RaftDriver::AnswerExpired(const std::vector<ExpiredBatch>& expired, bool lost) {
   for (const ExpiredBatch& batch : expired) {
     BatchReply reply;
     reply.ticket = batch.ticket;
     reply.outcome = batch.outcome;
-    out_->Answer(batch.lane, std::move(reply));
+    if (lost) {
+      out_->AnswerLost(batch.lane, std::move(reply));
+    } else {
+      out_->Answer(batch.lane, batch.seq, std::move(reply));
+    }
   }
 }
 
 void RaftDriver::Abandon() {
   std::vector<ExpiredBatch> expired;
   pending_.ExpireAll(&expired);
-  AnswerExpired(expired);
+  AnswerExpired(expired, false);
   for (auto& [context, round] : asked_) {
     unasked_.insert(unasked_.end(), round.reads.begin(), round.reads.end());
   }
   asked_.clear();
+  for (const auto& [index, read] : confirmed_) unasked_.push_back(read);
+  confirmed_.clear();
   for (const Read& read : unasked_) out_->RefuseRead(read.lane, read.ticket);
   unasked_.clear();
 }

@@ -38,6 +38,9 @@ struct DriverOptions {
 // Forwarded batches that wait for the leader's next entries. Past it the forward connections are
 // not read.
 inline constexpr size_t kMaxForwardedBytes = 128 << 20;
+// A batch must fit into one frame between peers, together with what else is in it. A larger one is
+// answered kNotApplied.
+inline constexpr size_t kMaxBatchBytes = size_t{1000} << 20;
 // A Forward message carries about this much.
 inline constexpr size_t kMaxForwardBytes = 1 << 20;
 
@@ -58,7 +61,11 @@ class DriverOutputs {
   // Grant the read when `index` is applied.
   virtual void GrantRead(raft::Index index, Lane lane, uint64_t ticket) = 0;
   virtual void RefuseRead(Lane lane, uint64_t ticket) = 0;
-  virtual void Answer(Lane lane, BatchReply reply) = 0;
+  // `seq` 0: the batch is in no log, and nobody else answers it. Otherwise it may be applied at
+  // this moment: the apply role decides (StateMachine::Abandon).
+  virtual void Answer(Lane lane, uint64_t seq, BatchReply reply) = 0;
+  // The replies of this batch are lost in a snapshot: this is its only answer.
+  virtual void AnswerLost(Lane lane, BatchReply reply) = 0;
   // What local readers need: the commit index their View must hold, told before anybody can hear
   // of the entries below it, and the boot time until which this node surely leads.
   virtual void PublishCommit(raft::Index commit_index) = 0;
@@ -78,6 +85,9 @@ class RaftDriver {
 
   // --- what happens; each may be called any number of times before a Pump ----------------------
   void OnTime(int64_t now_ns, int64_t wall_ms);
+  // Call OnTime before it, with a time read after the message had arrived. Otherwise the ticks of a
+  // pause would be counted behind a heartbeat that came during it: this node would confirm the
+  // leader's lease and then think it silent for the whole pause, and elect another.
   void OnRaftMessage(raft::Message message);
   // Batches that a peer forwarded. Dropped unless this node leads: the peer sends them again.
   void OnForward(std::string_view batch);
@@ -93,8 +103,8 @@ class RaftDriver {
   bool OnSnapshotReceived(const raft::SnapshotMetadata& snapshot);
   bool awaits_install() const { return awaits_install_; }
   void OnSnapshotSent(raft::NodeId peer, bool ok, raft::Index index);
-  // The state machine is durable up to `flushed`.
-  void OnFlushed(raft::Position flushed);
+  // The state machine is durable up to `flushed`. Entries behind `keep_after` are needed still.
+  void OnFlushed(raft::Position flushed, raft::Index keep_after);
   void OnCompacted(raft::Index upto);
   void TransferLeadership(raft::NodeId target);
 
@@ -127,8 +137,9 @@ class RaftDriver {
   void AskReads();
   void ObeyReady();
   void FinishReads(const std::vector<raft::ReadState>& states);
+  void GrantConfirmedReads();
   void MeterLog(const std::vector<raft::Entry>& entries);
-  void AnswerExpired(const std::vector<ExpiredBatch>& expired);
+  void AnswerExpired(const std::vector<ExpiredBatch>& expired, bool lost);
 
   const DriverOptions options_;
   const raft::LogReader* const log_;
@@ -163,6 +174,8 @@ class RaftDriver {
   uint64_t next_context_ = 1;
   std::vector<Read> unasked_;
   std::map<uint64_t, ReadRound> asked_;
+  // Confirmed, but what they must see is not known here to be committed.
+  std::vector<std::pair<raft::Index, Read>> confirmed_;
 
   // (last index, bytes of the log up to it since start), about every MeterStep bytes.
   std::deque<std::pair<raft::Index, uint64_t>> meter_;

@@ -47,8 +47,8 @@ enum class BatchOutcome : uint8_t {
 struct BatchReply {
   uint64_t ticket = 0;
   BatchOutcome outcome = BatchOutcome::kApplied;
-  std::string bytes;             // the replies one after the other
-  std::vector<uint64_t> ends;    // where each one ends in `bytes`, one per command of the batch
+  std::string bytes;           // the replies one after the other
+  std::vector<uint64_t> ends;  // where each one ends in `bytes`, one per command of the batch
 };
 
 struct ReadPermission {
@@ -69,8 +69,8 @@ using Lane = uint32_t;  // index of an io loop
 
 struct PeerInfo {
   raft::NodeId id = 0;
-  std::string address;       // host:port of the peer port
-  std::string state;         // "probe", "replicate", "snapshot", "down", or "" on a follower
+  std::string address;  // host:port of the peer port
+  std::string state;    // "probe", "replicate", "snapshot", "down", or "" on a follower
   raft::Index match_index = 0;
   int64_t last_contact_ms = -1;  // since the last message from it; -1: never
   bool learner = false;
@@ -94,7 +94,7 @@ struct ReplicaInfo {
   uint64_t snapshots_installed = 0;
   uint64_t leader_changes = 0;
   uint64_t expired_keys = 0;
-  std::vector<PeerInfo> peers;   // without this node
+  std::vector<PeerInfo> peers;  // without this node
 };
 
 class Replica {
@@ -124,7 +124,7 @@ class Replica {
   virtual engine::EngineStats EngineStats() const = 0;
   // Below the disk reserve: commands that may grow the data are to be refused.
   virtual bool DiskNearlyFull() const = 0;
-  virtual void SetActiveExpire(bool on) = 0;     // DEBUG SET-ACTIVE-EXPIRE
+  virtual void SetActiveExpire(bool on) = 0;                 // DEBUG SET-ACTIVE-EXPIRE
   virtual void TransferLeadership(raft::NodeId target) = 0;  // 0: any
 
   // --- main thread ---------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 #include "replica/snapshot_transfer.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 
@@ -14,6 +15,8 @@ namespace {
 
 constexpr int64_t kOfferAgainNs = 2'000'000'000;
 constexpr int64_t kGiveUpNs = 60'000'000'000;
+// A peer that has its snapshot asks for what follows within this time.
+constexpr int64_t kCatchUpNs = 60'000'000'000;
 
 void Remove(const std::string& directory) {
   std::error_code ignored;  // what stays is removed at the next start
@@ -34,12 +37,13 @@ SnapshotSender::SnapshotSender(engine::Engine* engine, Transport* transport, Wor
 }
 
 void SnapshotSender::Start(raft::NodeId peer, raft::Term term, const raft::Membership& membership,
-                           int64_t now_ns) {
+                           raft::Index applied, int64_t now_ns) {
   if (transfers_.contains(peer)) return;
   auto transfer = std::make_shared<Transfer>();
   transfer->peer = peer;
   transfer->id = next_id_++;
   transfer->term = term;
+  transfer->at_least = applied;
   transfer->snapshot.membership = membership;
   transfer->directory = directory_ + "/" + std::to_string(transfer->id);
   transfer->last_heard_ns = now_ns;
@@ -54,8 +58,8 @@ void SnapshotSender::MakeCheckpoint(std::shared_ptr<Transfer> transfer) {
   Status status = engine_->Checkpoint(transfer->directory);
   if (status.ok()) {
     // The copy may hold more than was applied when it was asked for: it says itself what.
-    std::optional<std::string> record = engine::ReadCheckpointRecord(
-        transfer->directory, engine::kAppliedKey);
+    std::optional<std::string> record =
+        engine::ReadCheckpointRecord(transfer->directory, engine::kAppliedKey);
     if (record) {
       raft::Position applied = StateMachine::DecodeApplied(*record);
       transfer->snapshot.index = applied.index;
@@ -183,12 +187,27 @@ void SnapshotSender::Finish(raft::NodeId peer, bool ok) {
     transfer->source.reset();
     Remove(transfer->directory);
   });
-  if (ok) log::info("snapshot at index {} sent to node {}", transfer->snapshot.index, peer);
+  if (ok) {
+    log::info("snapshot at index {} sent to node {}", transfer->snapshot.index, peer);
+    catching_up_[peer] = {transfer->snapshot.index, transfer->last_heard_ns};
+  }
   done_(peer, ok, transfer->snapshot.index);
 }
 
 void SnapshotSender::CancelAll() {
   while (!transfers_.empty()) Finish(transfers_.begin()->first, false);
+  catching_up_.clear();
+}
+
+raft::Index SnapshotSender::KeepAfter(int64_t now_ns) {
+  std::erase_if(catching_up_,
+                [now_ns](const auto& peer) { return now_ns - peer.second.second > kCatchUpNs; });
+  raft::Index index = UINT64_MAX;
+  for (const auto& [peer, since] : catching_up_) index = std::min(index, since.first);
+  for (const auto& [peer, transfer] : transfers_) {
+    index = std::min(index, transfer->ready ? transfer->snapshot.index : transfer->at_least);
+  }
+  return index;
 }
 
 SnapshotReceiver::SnapshotReceiver(Transport* transport, Worker* worker, std::string directory,
@@ -210,8 +229,7 @@ void SnapshotReceiver::Ack(const Incoming& incoming, engine::CheckpointPosition 
                    wire::MakeFrame(wire::FrameType::kSnapshotAck, ack.SerializeAsString()));
 }
 
-void SnapshotReceiver::OnOffer(raft::NodeId from, std::string_view body,
-                               raft::Index commit_index) {
+void SnapshotReceiver::OnOffer(raft::NodeId from, std::string_view body, raft::Index commit_index) {
   peer::SnapshotOffer offer;
   if (!offer.ParseFromArray(body.data(), static_cast<int>(body.size()))) return;
   auto incoming = std::make_shared<Incoming>();
@@ -257,12 +275,10 @@ void SnapshotReceiver::OnChunk(raft::NodeId from, std::string_view body) {
   worker_->Post([this, incoming, chunk = std::move(chunk)] {
     if (!incoming->sink || incoming->finished) return;
     engine::CheckpointPosition wanted = incoming->sink->position();
-    Status status;
-    // A chunk that was sent twice is not wanted again.
-    if (wanted.file == chunk.file() && wanted.offset == chunk.offset()) {
-      status = incoming->sink->Write(wanted, chunk.data());
-    }
-    Proceed(incoming, status);
+    // A chunk that came twice was asked for twice. A second answer to it would bring each of the
+    // following ones twice too.
+    if (wanted.file != chunk.file() || wanted.offset != chunk.offset()) return;
+    Proceed(incoming, incoming->sink->Write(wanted, chunk.data()));
   });
 }
 

@@ -39,12 +39,15 @@ class SnapshotSender {
 
   // Starts a transfer unless one to this peer runs. The membership is the one in force.
   void Start(raft::NodeId peer, raft::Term term, const raft::Membership& membership,
-             int64_t now_ns);
+             raft::Index applied, int64_t now_ns);
   void OnAck(raft::NodeId peer, std::string_view body, int64_t now_ns);
   // Sends what the rate allows; offers again after silence; gives up after kGiveUpNs of it.
   void OnTime(int64_t now_ns);
   // This node no longer leads.
   void CancelAll();
+  // Entries behind this index must stay in the log, or a peer that has its snapshot would need the
+  // next one at once. No transfer: nothing must.
+  raft::Index KeepAfter(int64_t now_ns);
 
  private:
   // Owned here; the worker's closures hold it too, since a transfer may be cancelled under them.
@@ -56,9 +59,10 @@ class SnapshotSender {
     std::string directory;
     std::unique_ptr<engine::CheckpointSource> source;
     engine::CheckpointPosition wanted;
-    bool ready = false;      // the checkpoint is made
-    bool chunk_due = false;  // `wanted` is to be sent
-    bool reading = false;    // the worker reads a chunk
+    bool ready = false;        // the checkpoint is made
+    bool chunk_due = false;    // `wanted` is to be sent
+    bool reading = false;      // the worker reads a chunk
+    raft::Index at_least = 0;  // the snapshot's index is not below it
     int64_t next_chunk_ns = 0;
     int64_t last_heard_ns = 0;
     int64_t last_offer_ns = 0;
@@ -77,6 +81,8 @@ class SnapshotSender {
   const Done done_;
   uint64_t next_id_ = 1;
   std::map<raft::NodeId, std::shared_ptr<Transfer>> transfers_;
+  // Peers that have a snapshot and are installing it or catching up: its index, since when.
+  std::map<raft::NodeId, std::pair<raft::Index, int64_t>> catching_up_;
 };
 
 class SnapshotReceiver {
@@ -85,8 +91,7 @@ class SnapshotReceiver {
   using Received = std::function<bool(const raft::SnapshotMetadata&)>;
 
   // `directory` is where the copy grows; `received` is called when it is complete and durable.
-  SnapshotReceiver(Transport* transport, Worker* worker, std::string directory,
-                   Received received);
+  SnapshotReceiver(Transport* transport, Worker* worker, std::string directory, Received received);
 
   void OnOffer(raft::NodeId from, std::string_view body, raft::Index commit_index);
   void OnChunk(raft::NodeId from, std::string_view body);

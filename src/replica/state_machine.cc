@@ -57,6 +57,13 @@ void StateMachine::Reload() {
     CHECK(TakeBig64(&value, &session.incarnation));
     CHECK(TakeBig64(&value, &session.seq));
   }
+  abandoned_.erase(abandoned_.begin(), abandoned_.upper_bound(own_seq()));
+}
+
+bool StateMachine::Abandon(uint64_t seq) {
+  if (seq <= own_seq()) return false;
+  abandoned_.insert(seq);
+  return true;
 }
 
 uint64_t StateMachine::own_seq() const {
@@ -96,15 +103,17 @@ void StateMachine::ApplyBatches(EntryReader* reader, std::vector<LaneReply>* rep
     CHECK_OK(next);
     SessionState& session = sessions_[header.node];
     if (header.incarnation < session.incarnation) continue;  // of a run that has ended
-    if (header.incarnation > session.incarnation) session = {header.incarnation, 0};
+    // The end of the old run is part of the state even if nothing of the new one is applied here,
+    // or a replica that reads its state anew would go on with the old run.
+    if (header.incarnation > session.incarnation) {
+      session = {header.incarnation, 0};
+      Touch(header.node);
+    }
     // A repeat is skipped, and so is a batch behind a gap: the missing ones are on their way from
     // the same node, followed by this one again.
     if (header.seq != session.seq + 1) continue;
     session.seq = header.seq;
-    if (std::find(touched_sessions_.begin(), touched_sessions_.end(), header.node) ==
-        touched_sessions_.end()) {
-      touched_sessions_.push_back(header.node);
-    }
+    Touch(header.node);
     bool own = header.node == node_ && header.incarnation == incarnation_;
     if (!own) {
       ApplyBatch(header, reader, false, &unsent_, nullptr);
@@ -114,8 +123,17 @@ void StateMachine::ApplyBatches(EntryReader* reader, std::vector<LaneReply>* rep
     answer.lane = header.lane;
     answer.reply.ticket = header.ticket;
     ApplyBatch(header, reader, true, &answer.reply.bytes, &answer.reply.ends);
-    // An empty batch took the place of one whose client has had its answer.
-    if (header.count > 0) replies->push_back(std::move(answer));
+    // An empty batch took the place of one whose client has had its answer; so may its original,
+    // when a leader had it in time.
+    bool abandoned = abandoned_.erase(header.seq) > 0;
+    if (header.count > 0 && !abandoned) replies->push_back(std::move(answer));
+  }
+}
+
+void StateMachine::Touch(raft::NodeId node) {
+  if (std::find(touched_sessions_.begin(), touched_sessions_.end(), node) ==
+      touched_sessions_.end()) {
+    touched_sessions_.push_back(node);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,10 @@ class StateMachine {
   // Gathered since the last Commit.
   size_t uncommitted_bytes() const { return engine_->txn().bytes(); }
 
+  // The client of this node's batch `seq` gets no more than kUnknown. True: tell it so, and Apply
+  // will give no reply for it. False: Apply has given the reply.
+  bool Abandon(uint64_t seq);
+
   // Reads its own state anew, after the engine installed a snapshot.
   void Reload();
 
@@ -64,6 +69,7 @@ class StateMachine {
   void ApplyBatches(EntryReader* reader, std::vector<LaneReply>* replies);
   void ApplyBatch(const BatchHeader& header, EntryReader* reader, bool own, std::string* bytes,
                   std::vector<uint64_t>* ends);
+  void Touch(raft::NodeId node);
   void RunItem(const Item& item, std::string* out);
 
   engine::Engine* const engine_;
@@ -77,10 +83,11 @@ class StateMachine {
   bool membership_dirty_ = false;
   std::map<raft::NodeId, SessionState> sessions_;
   std::vector<raft::NodeId> touched_sessions_;
+  std::set<uint64_t> abandoned_;  // of this node's session, not applied
   bool dirty_ = false;
   bool must_commit_ = false;
   uint64_t expired_keys_ = 0;
-  Item item_;          // reused
+  Item item_;           // reused
   std::string unsent_;  // replies of other nodes' commands go here and are forgotten
 };
 

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
-#include <deque>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -51,8 +51,8 @@ struct AppliedEvent {
   raft::Position position;
   uint64_t own_seq;
 };
-using RaftEvent = std::variant<SubmitEvent, ReadEvent, PersistedEvent, AppliedEvent,
-                               std::function<void()>>;
+using RaftEvent =
+    std::variant<SubmitEvent, ReadEvent, PersistedEvent, AppliedEvent, std::function<void()>>;
 
 // --- what comes to the log role ------------------------------------------------------------------
 struct WriteTask {
@@ -63,7 +63,11 @@ struct CompactTask {
   raft::Position upto;
   raft::Membership membership;
 };
-using LogTask = std::variant<WriteTask, CompactTask>;
+struct RecordTask {
+  std::string name;
+  std::string value;
+};
+using LogTask = std::variant<WriteTask, CompactTask, RecordTask>;
 
 // --- what comes to the apply role ----------------------------------------------------------------
 struct GrantTask {
@@ -71,17 +75,21 @@ struct GrantTask {
   Lane lane;
   uint64_t ticket;
 };
-using ApplyTask =
-    std::variant<std::vector<raft::Entry>, GrantTask, raft::SnapshotMetadata,
-                 std::function<void()>>;
+struct AbandonTask {
+  uint64_t seq;
+  Lane lane;
+  BatchReply reply;
+};
+using ApplyTask = std::variant<std::vector<raft::Entry>, GrantTask, AbandonTask,
+                               raft::SnapshotMetadata, std::function<void()>>;
 
 class ThreadedReplica : public Replica,
                         private DriverOutputs,
                         private TransportHandler,
                         private Worker {
  public:
-  ThreadedReplica(const ThreadedReplicaOptions& options, const Clock* clock,
-                  engine::Engine* engine, engine::LogStore* log, Transport* transport)
+  ThreadedReplica(const ThreadedReplicaOptions& options, const Clock* clock, engine::Engine* engine,
+                  engine::LogStore* log, Transport* transport)
       : options_(options),
         clock_(clock),
         engine_(engine),
@@ -196,24 +204,22 @@ class ThreadedReplica : public Replica,
                                            static_cast<DriverOutputs*>(this));
     sender_ = std::make_unique<SnapshotSender>(
         engine_, transport_, static_cast<Worker*>(this), options_.directory + "/snapshot/out",
-        options_.snapshot_bytes_per_second,
-        [this](raft::NodeId peer, bool ok, raft::Index index) {
+        options_.snapshot_bytes_per_second, [this](raft::NodeId peer, bool ok, raft::Index index) {
           if (ok) ++snapshots_sent_;
           driver_->OnSnapshotSent(peer, ok, index);
         });
-    receiver_ = std::make_unique<SnapshotReceiver>(
-        transport_, static_cast<Worker*>(this), options_.directory + "/snapshot/in",
-        [this](const raft::SnapshotMetadata& snapshot) {
-          return driver_->OnSnapshotReceived(snapshot);
-        });
+    receiver_ = std::make_unique<SnapshotReceiver>(transport_, static_cast<Worker*>(this),
+                                                   options_.directory + "/snapshot/in",
+                                                   [this](const raft::SnapshotMetadata& snapshot) {
+                                                     return driver_->OnSnapshotReceived(snapshot);
+                                                   });
     transport_->Run(this);
     sender_->CancelAll();
   }
 
   void OnTurn() override {
     raft_role_.Assert();
-    now_ns_ = clock_->BootNs();
-    driver_->OnTime(now_ns_, clock_->WallMs());
+    ReadClock();
     raft_inbox_.TakeAll(&raft_events_);
     for (RaftEvent& event : raft_events_) {
       std::visit([this](auto& e) { On(e); }, event);
@@ -223,6 +229,11 @@ class ThreadedReplica : public Replica,
     transport_->AcceptForwards(driver_->WantsForwards());
     if (now_ns_ - last_expire_ns_ >= kExpireIntervalNs) StartExpiry();
     if (now_ns_ - last_info_ns_ >= kInfoIntervalNs) PublishInfo();
+  }
+
+  void ReadClock() {
+    now_ns_ = clock_->BootNs();
+    driver_->OnTime(now_ns_, clock_->WallMs());
   }
 
   void On(SubmitEvent& e) { driver_->Submit(e.lane, e.ticket, std::move(e.body), e.count); }
@@ -237,6 +248,7 @@ class ThreadedReplica : public Replica,
       case wire::FrameType::kRaft: {
         Result<raft::Message> message = wire::DecodeRaft(frame.body);
         if (!message.ok() || message->from != from) return false;
+        ReadClock();
         driver_->OnRaftMessage(std::move(*message));
         return true;
       }
@@ -271,12 +283,18 @@ class ThreadedReplica : public Replica,
   }
   void OnLinkDown(raft::NodeId, wire::Channel) override {}
   bool KnowsDisk(raft::NodeId peer, uint64_t disk_incarnation) override {
-    const std::string name = "peer-disk/" + std::to_string(peer);
-    const std::string seen = std::to_string(disk_incarnation);
-    std::optional<std::string> known = log_->GetRecord(name);
-    if (known) return *known == seen;
-    CHECK_OK(log_->PutRecord(name, seen));
-    return true;
+    auto known = known_disks_.find(peer);
+    if (known == known_disks_.end()) {
+      // Written by the log role, which alone may write, before anything that this peer
+      // acknowledges.
+      const std::string name = "peer-disk/" + std::to_string(peer);
+      std::string seen = std::to_string(disk_incarnation);
+      std::optional<std::string> record = log_->GetRecord(name);
+      if (record && *record != seen) return false;
+      if (!record) log_inbox_.Put(RecordTask{name, std::move(seen)});
+      known = known_disks_.emplace(peer, disk_incarnation).first;
+    }
+    return known->second == disk_incarnation;
   }
 
   void SendRaft(const raft::Message& message) override {
@@ -295,8 +313,17 @@ class ThreadedReplica : public Replica,
   void GrantRead(raft::Index index, Lane lane, uint64_t ticket) override {
     apply_inbox_.Put(GrantTask{index, lane, ticket});
   }
-  void RefuseRead(Lane lane, uint64_t ticket) override { Deliver(lane, ReadPermission{ticket, false}); }
-  void Answer(Lane lane, BatchReply reply) override { Deliver(lane, std::move(reply)); }
+  void RefuseRead(Lane lane, uint64_t ticket) override {
+    Deliver(lane, ReadPermission{ticket, false});
+  }
+  void Answer(Lane lane, uint64_t seq, BatchReply reply) override {
+    if (seq == 0) {
+      Deliver(lane, std::move(reply));
+    } else {
+      apply_inbox_.Put(AbandonTask{seq, lane, std::move(reply)});
+    }
+  }
+  void AnswerLost(Lane lane, BatchReply reply) override { Deliver(lane, std::move(reply)); }
   void PublishCommit(raft::Index commit_index) override {
     commit_.store(commit_index, std::memory_order_release);
   }
@@ -304,7 +331,8 @@ class ThreadedReplica : public Replica,
     lease_until_.store(lease_until_ns, std::memory_order_release);
   }
   void SendSnapshot(raft::NodeId peer) override {
-    sender_->Start(peer, driver_->node().term(), driver_->node().membership(), now_ns_);
+    sender_->Start(peer, driver_->node().term(), driver_->node().membership(), applied_.load(),
+                   now_ns_);
   }
   void Install(const raft::SnapshotMetadata& snapshot) override { apply_inbox_.Put(snapshot); }
   void Compact(raft::Position upto, const raft::Membership& membership) override {
@@ -384,6 +412,10 @@ class ThreadedReplica : public Replica,
           PostBack([this, upto] { driver_->OnCompacted(upto); });
           continue;
         }
+        if (RecordTask* record = std::get_if<RecordTask>(&task)) {
+          CHECK_OK(log_->PutRecord(record->name, record->value));
+          continue;
+        }
         WriteTask& write = std::get<WriteTask>(task);
         // Writes that wait are made durable by one sync.
         if (write.write.snapshot) write_gathered();
@@ -430,6 +462,9 @@ class ThreadedReplica : public Replica,
     entries.clear();
   }
   void Do(GrantTask& grant) { grants_.push_back(grant); }
+  void Do(AbandonTask& task) {
+    if (state_machine_.Abandon(task.seq)) Deliver(task.lane, std::move(task.reply));
+  }
   void Do(std::function<void()>& work) {
     FinishTurn();
     work();
@@ -525,7 +560,11 @@ class ThreadedReplica : public Replica,
     raft::Position flushed = StateMachine::DecodeApplied(*record);
     if (flushed.index == last_flushed_) return;
     last_flushed_ = flushed.index;
-    PostBack([this, flushed] { driver_->OnFlushed(flushed); });
+    PostBack([this, flushed] {
+      // Peers that fetch a snapshot can make the log long, but may not fill the disk.
+      raft::Index keep_after = disk_nearly_full_.load() ? UINT64_MAX : sender_->KeepAfter(now_ns_);
+      driver_->OnFlushed(flushed, keep_after);
+    });
   }
 
   void LookAtDisk() {
@@ -579,6 +618,7 @@ class ThreadedReplica : public Replica,
   std::unique_ptr<SnapshotSender> sender_;
   std::unique_ptr<SnapshotReceiver> receiver_;
   std::vector<RaftEvent> raft_events_;
+  std::map<raft::NodeId, uint64_t> known_disks_;
   int64_t now_ns_ = 0;
   int64_t last_expire_ns_ = 0;
   int64_t last_info_ns_ = 0;
@@ -626,10 +666,15 @@ Status RecoverLog(const engine::Engine& engine, engine::LogStore* log, raft::Con
   if (membership) *membership_index = ReadBig64(membership->data());
   std::optional<std::string> record = engine.ReadFlushed(engine::kAppliedKey);
   if (record) applied = StateMachine::DecodeApplied(*record);
-  if (applied.index > log->last_index()) {
-    if (log->hard_state().term < applied.term && log->last_index() != 0) {
-      log::info("the snapshot at index {} was installed but not yet in the log", applied.index);
-    }
+  bool in_log = applied.index <= log->last_index();
+  if (in_log && applied.index > log->start().index) {
+    Result<raft::Term> term = log->TermAt(applied.index);
+    RETURN_IF_ERROR(term.status());
+    // Entries that another leader left uncommitted, and the snapshot was to replace.
+    in_log = *term == applied.term;
+  }
+  if (!in_log) {
+    log::info("the snapshot at index {} was installed but not yet in the log", applied.index);
     engine::LogWrite write;
     raft::HardState hard_state = log->hard_state();
     hard_state.term = std::max(hard_state.term, applied.term);

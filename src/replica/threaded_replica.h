@@ -24,8 +24,8 @@ namespace metastore::replica {
 
 struct ThreadedReplicaOptions {
   DriverOptions driver;
-  std::string directory;                  // the node's data directory
-  std::vector<PeerInfo> peers;            // id and address of the other members
+  std::string directory;                   // the node's data directory
+  std::vector<PeerInfo> peers;             // id and address of the other members
   uint64_t snapshot_bytes_per_second = 0;  // 0: no limit
   uint64_t disk_reserve_bytes = 256 << 20;
   // The engine is flushed when the log above its flushed index grows past this.

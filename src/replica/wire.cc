@@ -107,8 +107,7 @@ Result<raft::Message> DecodeRaft(std::string_view body) {
   m.entries.reserve(static_cast<size_t>(in.entries_size()));
   raft::Index expected = m.log_index + 1;
   for (peer::Entry& e : *in.mutable_entries()) {
-    if (e.index() != expected++ ||
-        e.type() > static_cast<uint32_t>(raft::EntryType::kConfChange)) {
+    if (e.index() != expected++ || e.type() > static_cast<uint32_t>(raft::EntryType::kConfChange)) {
       return Status::Corruption("raft message with entries that do not follow each other");
     }
     raft::Entry entry;

@@ -1,12 +1,12 @@
 // What the server says of its own commands: COMMAND and its subcommands, and those of ACL that
 // have an answer with one user. Everything is read from the CommandSpec tables but the tips, which
 // nothing else needs.
+#include <openssl/sha.h>
+
 #include <algorithm>
 #include <random>
 #include <string>
 #include <vector>
-
-#include <openssl/sha.h>
 
 #include "base/glob.h"
 #include "base/parse.h"
@@ -112,12 +112,14 @@ constexpr Tips kTips[] = {
     {"lastsave", "nondeterministic_output"},
     {"latency|doctor", "nondeterministic_output request_policy:all_nodes response_policy:special"},
     {"latency|graph", "nondeterministic_output request_policy:all_nodes response_policy:special"},
-    {"latency|histogram", "nondeterministic_output request_policy:all_nodes response_policy:special"},
+    {"latency|histogram",
+     "nondeterministic_output request_policy:all_nodes response_policy:special"},
     {"latency|history", "nondeterministic_output request_policy:all_nodes response_policy:special"},
     {"latency|latest", "nondeterministic_output request_policy:all_nodes response_policy:special"},
     {"latency|reset", "request_policy:all_nodes response_policy:all_succeeded"},
     {"memory|doctor", "nondeterministic_output request_policy:all_shards response_policy:special"},
-    {"memory|malloc-stats", "nondeterministic_output request_policy:all_shards response_policy:special"},
+    {"memory|malloc-stats",
+     "nondeterministic_output request_policy:all_shards response_policy:special"},
     {"memory|purge", "request_policy:all_shards response_policy:all_succeeded"},
     {"memory|stats", "nondeterministic_output request_policy:all_shards response_policy:special"},
     {"mget", "request_policy:multi_shard"},
@@ -430,10 +432,10 @@ Status CommandGetKeysAndFlags(LocalContext& ctx, Args args, Writer& reply) {
 
 Status CommandHelp(LocalContext&, Args, Writer& reply) {
   WriteHelp("COMMAND",
-            {"(no subcommand)", "    Return details about all Redis commands.",
-             "COUNT", "    Return the total number of commands in this Redis server.",
-             "LIST", "    Return a list of all commands in this Redis server.",
-             "INFO [<command-name> ...]", "    Return details about multiple Redis commands.",
+            {"(no subcommand)", "    Return details about all Redis commands.", "COUNT",
+             "    Return the total number of commands in this Redis server.", "LIST",
+             "    Return a list of all commands in this Redis server.", "INFO [<command-name> ...]",
+             "    Return details about multiple Redis commands.",
              "    If no command names are given, documentation details for all",
              "    commands are returned.", "DOCS [<command-name> ...]",
              "    Return documentation details about multiple Redis commands.",
@@ -566,7 +568,8 @@ Status AclDryRun(LocalContext& ctx, Args args, Writer& reply) {
 
 Status AclHelp(LocalContext&, Args, Writer& reply) {
   WriteHelp("ACL",
-            {"CAT [<category>]", "    List all commands that belong to <category>, or all command categories",
+            {"CAT [<category>]",
+             "    List all commands that belong to <category>, or all command categories",
              "    when no category is specified.", "DRYRUN <username> <command> [<arg> ...]",
              "    Returns whether the user can execute the given command without executing the "
              "command.",
@@ -582,10 +585,8 @@ Status AclHelp(LocalContext&, Args, Writer& reply) {
 
 // --- the tables ----------------------------------------------------------------------------------
 
-constexpr std::string_view kAllComplexity =
-    "O(N) where N is the total number of Redis commands";
-constexpr std::string_view kLookUpComplexity =
-    "O(N) where N is the number of commands to look up";
+constexpr std::string_view kAllComplexity = "O(N) where N is the total number of Redis commands";
+constexpr std::string_view kLookUpComplexity = "O(N) where N is the number of commands to look up";
 constexpr std::string_view kArgsComplexity =
     "O(N) where N is the number of arguments to the command";
 
@@ -626,8 +627,7 @@ constexpr CommandSpec kAclSubcommands[] = {
               "Makes a random password."),
     LocalSpec("getuser", 3, kAclOthers, 0, AclGetUser, "server", "6.0.0", "O(1)",
               "Shows the rules of a user."),
-    LocalSpec("help", 2, kAnyTime, 0, AclHelp, "server", "6.0.0", "O(1)",
-              "Lists the subcommands."),
+    LocalSpec("help", 2, kAnyTime, 0, AclHelp, "server", "6.0.0", "O(1)", "Lists the subcommands."),
     LocalSpec("list", 2, kAclOthers, 0, AclList, "server", "6.0.0", kPerUser,
               "Shows the rules of all users."),
     LocalSpec("users", 2, kAclOthers, 0, AclUsers, "server", "6.0.0", kPerUser, "Lists the users."),

@@ -69,7 +69,7 @@ constexpr OptionSpec kOptions[] = {
      kMaxBytes, kAtRunTime, "",
      "Commands under way to the log; past it clients are not read until replies come."},
     {"output-memory", kMemory, &Settings::output_memory_bytes, "bytes", "128mb", 1 << 20, kMaxBytes,
-     kAtStart, "", "Unread replies of all clients together; past it clients are not read."},
+     kAtStart, "", "Unread replies of all clients together; past it they wait, past twice it the worst is closed."},
     {"request-timeout", kInteger, &Settings::request_timeout_ms, "ms", "5000", 100, 3600000,
      kAtStart, "", "A command that finds no majority for so long is answered with an error."},
     {"heartbeat-interval", kInteger, &Settings::heartbeat_interval_ms, "ms", "100", 10, 60000,
@@ -85,7 +85,8 @@ constexpr OptionSpec kOptions[] = {
     {"log-flush", kMemory, &Settings::log_flush_bytes, "bytes", "256mb", 1 << 20, kMaxBytes,
      kAtStart, "", "Log written since the last flush at which data is flushed: bounds replay."},
     {"snapshot-rate", kMemory, &Settings::snapshot_bytes_per_s, "bytes/s", "0", 0, kMaxBytes,
-     kAtStart, "", "Speed of sending a snapshot, so that it leaves room for clients; 0: unlimited."},
+     kAtStart, "",
+     "Speed of sending a snapshot, so that it leaves room for clients; 0: unlimited."},
     {"block-cache", kMemory, &Settings::block_cache_bytes, "bytes", "128mb", 1 << 20, kMaxBytes,
      kAtStart, "", "Data blocks in memory; the more of what is read fits, the fewer disk reads."},
     {"write-buffer", kMemory, &Settings::write_buffer_bytes, "bytes", "64mb", 1 << 20, kMaxBytes,
@@ -157,7 +158,8 @@ Status ParseOutputLimits(std::string_view value, OutputLimits* limits) {
       limit = &result.replica;
     }
     if (EqualsIgnoreCase(words[i], "pubsub")) limit = &result.pubsub;
-    if (limit == nullptr) return Bad("Invalid client class specified in buffer limit configuration.");
+    if (limit == nullptr)
+      return Bad("Invalid client class specified in buffer limit configuration.");
     if (!ParseMemorySize(words[i + 1], &limit->hard_bytes) ||
         !ParseMemorySize(words[i + 2], &limit->soft_bytes) ||
         !ParseInt64(words[i + 3], &limit->soft_s) || limit->soft_s < 0) {
@@ -485,7 +487,8 @@ std::string HelpText() {
   for (const OptionSpec& option : kOptions) {
     text += "  --" + std::string(option.name) + "  (";
     if (!option.unit.empty()) text += std::string(option.unit) + ", ";
-    text += "default " + Quoted(option.default_value) + ")\n      " + std::string(option.why) + '\n';
+    text +=
+        "default " + Quoted(option.default_value) + ")\n      " + std::string(option.why) + '\n';
   }
   return text;
 }
@@ -710,9 +713,8 @@ Status Config::Set(std::span<const std::pair<std::string_view, std::string_view>
     const OptionSpec* option = FindOption(name);
     const FixedOption* fixed = FindFixedOption(name);
     if (option == nullptr && fixed == nullptr) {
-      return {Code::kReply,
-              "ERR Unknown option or number of arguments for CONFIG SET - '" + std::string(name) +
-                  "'"};
+      return {Code::kReply, "ERR Unknown option or number of arguments for CONFIG SET - '" +
+                                std::string(name) + "'"};
     }
     for (size_t j = 0; j < i; ++j) {
       if (EqualsIgnoreCase(pairs[j].first, name)) return SetError(name, "duplicate parameter");
@@ -740,8 +742,8 @@ Status Config::Rewrite() {
   std::lock_guard<std::mutex> lock(mutex_);
   if (file_.empty()) return {Code::kReply, "ERR The server is running without a config file"};
   Result<std::string> old_text = ReadFile(file_);
-  Status status = old_text.ok() ? ReplaceFile(file_, RewriteConfigText(*old_text, raw_))
-                                : old_text.status();
+  Status status =
+      old_text.ok() ? ReplaceFile(file_, RewriteConfigText(*old_text, raw_)) : old_text.status();
   if (status.ok()) return status;
   return {Code::kReply, "ERR Rewriting config file: " + status.message()};
 }
@@ -757,6 +759,7 @@ Limits LimitsOf(const Settings& settings) {
   limits.output_hard_bytes = settings.client_output_buffer_limit.normal.hard_bytes;
   limits.output_soft_bytes = settings.client_output_buffer_limit.normal.soft_bytes;
   limits.output_soft_s = settings.client_output_buffer_limit.normal.soft_s;
+  limits.output_memory_bytes = static_cast<uint64_t>(settings.output_memory_bytes);
   limits.max_inflight_bytes = static_cast<uint64_t>(settings.max_inflight_bytes);
   return limits;
 }

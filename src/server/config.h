@@ -92,7 +92,7 @@ enum class OptionType : uint8_t {
 };
 
 enum class OptionChange : uint8_t {
-  kAtStart,   // by flag or file only
+  kAtStart,    // by flag or file only
   kAtRunTime,  // by CONFIG SET too
 };
 
@@ -107,8 +107,8 @@ struct OptionSpec {
   int64_t min = 0;                 // kInteger and kMemory
   int64_t max = 0;
   OptionChange change = OptionChange::kAtStart;
-  std::string_view choices;        // kChoice: separated by spaces
-  std::string_view why;            // one line
+  std::string_view choices;  // kChoice: separated by spaces
+  std::string_view why;      // one line
 };
 
 std::span<const OptionSpec> Options();
@@ -122,8 +122,8 @@ struct FixedOption {
 };
 std::span<const FixedOption> FixedOptions();
 
-// Splits a line into words as Redis does: "double" quotes with \n \r \t \b \a \xHH escapes, 'single'
-// quotes. False: unbalanced quotes.
+// Splits a line into words as Redis does: "double" quotes with \n \r \t \b \a \xHH escapes,
+// 'single' quotes. False: unbalanced quotes.
 bool SplitWords(std::string_view line, std::vector<std::string>* words);
 
 // The text of a configuration file with the values of `settings` in it (as CONFIG REWRITE writes

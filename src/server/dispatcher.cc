@@ -96,7 +96,7 @@ bool Dispatcher::MayServe(Session* session) {
     if (reply_bytes > kMaxReplyBytes / 2) return false;
     session->output_full_ = false;
   }
-  if (session->slot_count_ >= kMaxSlots) return false;
+  if (session->slot_count_ >= kMaxSlots || session->reads_parked_) return false;
   switch (session->wait_) {
     case Session::Wait::kNone:
       return true;
@@ -186,12 +186,10 @@ bool Dispatcher::Dispatch(Session* session, Args args) {
   }
   if (write) {
     // The session's earlier reads must not see this write.
-    if (session->reads_waiting_ > 0 ||
-        (session->reads_queued_ > 0 && !reads_first_ && !replica_->MayReadNow())) {
+    if (session->reads_queued_ + session->reads_waiting_ > 0) {
       session->wait_ = Session::Wait::kReads;
       return false;
     }
-    if (session->reads_queued_ > 0) reads_first_ = true;
     Taken(session, command, args);
     AddToBatch(session, command, args, false);
     return true;
@@ -204,6 +202,10 @@ bool Dispatcher::Dispatch(Session* session, Args args) {
     Taken(session, command, args);
     AddToBatch(session, command, args, true);
     return true;
+  }
+  if (session->reads_queued_ >= kMaxReadsQueued) {
+    session->wait_ = Session::Wait::kReads;
+    return false;
   }
   Taken(session, command, args);
   QueueRead(session, command, args);
@@ -287,25 +289,14 @@ void Dispatcher::AddToBatch(Session* session, const Command* command, Args args,
 
 void Dispatcher::CloseBatch() {
   if (builder_.count() == 0) return;
-  building_.ticket = next_batch_ticket_++;
-  building_.body = builder_.Take();
-  closed_batches_.push_back(std::move(building_));
+  uint64_t ticket = next_batch_ticket_++;
+  uint32_t count = builder_.count();
+  building_.ticket = ticket;
+  // In the books before it is handed over: an answer may be under way at once.
+  batches_.push_back(std::move(building_));
   building_ = Batch();
-  if (!reads_first_ && hold_for_ == 0) SubmitAll();
-}
-
-void Dispatcher::SubmitAll() {
-  while (!closed_batches_.empty()) {
-    Batch& batch = closed_batches_.front();
-    std::string body = std::move(batch.body);
-    uint64_t ticket = batch.ticket;
-    uint32_t count = static_cast<uint32_t>(batch.targets.size());
-    // In the books before it is handed over: an answer may be under way at once.
-    batches_.push_back(std::move(batch));
-    closed_batches_.pop_front();
-    stats_->batches.Add(1);
-    replica_->Submit(lane_, ticket, std::move(body), count);
-  }
+  stats_->batches.Add(1);
+  replica_->Submit(lane_, ticket, builder_.Take(), count);
 }
 
 void Dispatcher::Handle(replica::BatchReply reply) {
@@ -381,16 +372,8 @@ void Dispatcher::QueueRead(Session* session, const Command* command, Args args) 
 void Dispatcher::EndOfTurn() {
   BeginTurn();
   CloseBatch();
-  if (reads_first_) {
-    uint64_t ticket = next_read_ticket_;
-    ServeReads();
-    // Not served: the batch stands behind them.
-    if (!waiting_.empty() && waiting_.back().ticket == ticket) hold_for_ = ticket;
-    reads_first_ = false;
-  }
-  if (hold_for_ == 0) SubmitAll();
+  Unpark();
   ServeReads();
-  if (hold_for_ == 0) SubmitAll();  // what was held for reads that have just been served
   stats_->turns.Add(1);
   in_turn_ = false;
 }
@@ -469,6 +452,10 @@ void Dispatcher::RunReads(const engine::View& view, ReadGroup* group) {
       Release(session);
       continue;
     }
+    if (session->reads_parked_ || session->reply_bytes() >= kMaxReplyBytes) {
+      Park(read, args_scratch_);
+      continue;
+    }
     bool direct = read.slot == session->first_slot_;
     std::string scratch;
     std::string* out = direct ? session->output_.Tail() : &scratch;
@@ -500,6 +487,49 @@ void Dispatcher::RunReads(const engine::View& view, ReadGroup* group) {
   stats_->read_latency.Record(static_cast<uint64_t>(elapsed_ns) / 1000, group->reads.size());
 }
 
+// The read stays outstanding; a later View serves it as well, since it is taken later.
+void Dispatcher::Park(const QueuedRead& read, const std::vector<std::string_view>& args) {
+  ReadGroup& group = parked_[read.session];
+  read.session->reads_parked_ = true;
+  ++read.session->reads_queued_;
+  uint64_t counted = kCommandOverheadBytes;
+  for (std::string_view arg : args) {
+    group.bytes.append(arg);
+    group.ends.push_back(group.bytes.size());
+    counted += arg.size();
+  }
+  group.reads.push_back(read);
+  group.counted_bytes += counted;
+  inflight_bytes_ += counted;
+}
+
+bool Dispatcher::HasRunnableReads() const {
+  for (const auto& [session, group] : parked_) {
+    if (session->closed_ || session->reply_bytes() <= kMaxReplyBytes / 2) return true;
+  }
+  return false;
+}
+
+// Puts the parked reads of clients that have room again, and those of clients that are gone, into
+// this turn's group.
+void Dispatcher::Unpark() {
+  for (auto it = parked_.begin(); it != parked_.end();) {
+    auto& [session, group] = *it;
+    if (!session->closed_ && session->reply_bytes() > kMaxReplyBytes / 2) {
+      ++it;
+      continue;
+    }
+    session->reads_parked_ = false;
+    if (reads_.reads.empty()) reads_.start_ns = turn_boot_ns_;
+    size_t offset = reads_.bytes.size();
+    reads_.bytes += group.bytes;
+    for (size_t end : group.ends) reads_.ends.push_back(offset + end);
+    reads_.reads.insert(reads_.reads.end(), group.reads.begin(), group.reads.end());
+    reads_.counted_bytes += group.counted_bytes;
+    it = parked_.erase(it);
+  }
+}
+
 void Dispatcher::RefuseReads(ReadGroup* group) {
   std::string error;
   resp::Writer(&error, 2).Error(kReadRefusedError);
@@ -517,7 +547,6 @@ void Dispatcher::RefuseReads(ReadGroup* group) {
 
 void Dispatcher::Recycle(ReadGroup group) {
   inflight_bytes_ -= group.counted_bytes;
-  if (group.ticket != 0 && group.ticket == hold_for_) hold_for_ = 0;
   if (spare_groups_.size() >= kSpareLists || group.bytes.capacity() > kKeptGroupBytes) return;
   group.ticket = 0;
   group.counted_bytes = 0;

@@ -6,8 +6,10 @@
 //
 // The order within a session is kept without waiting where that is possible:
 //   write, then read    the read rides in the log behind the write (ItemKind::kRead);
-//   read, then write    the turn's reads run before its batch is submitted, or, when reads need a
-//                       round trip, the write is not taken until they are answered.
+//   read, then write    the write is not taken until the reads are answered, which without a
+//                       round trip is the end of this turn.
+// A read runs only while its client has less than kMaxReplyBytes of replies to receive; what is
+// left of its reads is parked until they have drained, so a reply is made only when it has a place.
 // No libevent, no socket, no thread: tests drive it by hand. io role.
 #pragma once
 
@@ -35,6 +37,8 @@ inline constexpr uint32_t kMaxReadsInLog = 256;
 // Replies of one client that may wait to be sent before its next command is taken. They must fall
 // to half of it again.
 inline constexpr size_t kMaxReplyBytes = 256 << 10;
+// Reads of one client that one turn takes.
+inline constexpr uint32_t kMaxReadsQueued = 256;
 // Commands of one client that may be unanswered.
 inline constexpr size_t kMaxSlots = 16 << 10;
 // What a command under way counts for beside its bytes.
@@ -69,6 +73,8 @@ class Dispatcher {
 
   // Hands over the batch and serves the reads.
   void EndOfTurn();
+  // Some parked reads may run now: do not wait for events before the next turn.
+  bool HasRunnableReads() const;
 
   // Answers of the replica for this lane.
   void Handle(replica::BatchReply reply);
@@ -121,7 +127,6 @@ class Dispatcher {
     int64_t start_ns = 0;
     uint64_t counted_bytes = 0;
     std::vector<Target> targets;
-    std::string body;  // until it is submitted
     bool answered = false;
   };
 
@@ -134,9 +139,10 @@ class Dispatcher {
   static bool TakeDrop(Session* session);
   void Taken(Session* session, const Command* command, commands::Args args);
   void CloseBatch();
-  void SubmitAll();
   void ServeReads();
   void RunReads(const engine::View& view, ReadGroup* group);
+  void Park(const QueuedRead& read, const std::vector<std::string_view>& args);
+  void Unpark();
   void RefuseReads(ReadGroup* group);
   void Recycle(ReadGroup group);
   // After an outstanding command of the session has been answered or dropped.
@@ -158,7 +164,6 @@ class Dispatcher {
 
   replica::BatchBuilder builder_;
   Batch building_;
-  std::deque<Batch> closed_batches_;  // full, not yet submitted
   std::deque<Batch> batches_;         // submitted, in order of tickets
   uint64_t next_batch_ticket_ = 1;
   std::vector<std::vector<Target>> spare_targets_;
@@ -168,10 +173,7 @@ class Dispatcher {
   uint64_t next_read_ticket_ = 1;
   std::vector<ReadGroup> spare_groups_;
 
-  // A write of this turn stands behind a read of its own session, so the reads go first.
-  bool reads_first_ = false;
-  // Nothing is submitted until this group of reads has been served; 0: none.
-  uint64_t hold_for_ = 0;
+  std::unordered_map<Session*, ReadGroup> parked_;
 
   uint32_t reads_in_log_ = 0;
   size_t outstanding_ = 0;

@@ -118,9 +118,9 @@ void MemorySection(const Source& s, Text* out) {
   out->Bytes("maxmemory", 0);
   out->Field("maxmemory_policy", "noeviction");
   out->Field("mem_fragmentation_ratio",
-             fmt::format("{:.2f}", static_cast<double>(memory.resident_bytes) /
-                                       static_cast<double>(std::max<uint64_t>(
-                                           1, memory.allocated_bytes))));
+             fmt::format("{:.2f}",
+                         static_cast<double>(memory.resident_bytes) /
+                             static_cast<double>(std::max<uint64_t>(1, memory.allocated_bytes))));
   out->Field("mem_allocator", AllocatorName());
   out->Field("engine_memtable_bytes", engine.memtable_bytes);
   out->Field("engine_block_cache_bytes", engine.block_cache_bytes);
@@ -186,13 +186,13 @@ void ReplicationSection(const Source& s, Text* out) {
   out->Field("role", leads ? "master" : "slave");
   if (!leads) {
     const replica::PeerInfo* leader = FindPeer(info, info.leader);
-    auto [host, port] = SplitAddress(leader != nullptr ? leader->address : "?:0");
+    auto [host, port] = SplitAddress(leader != nullptr ? std::string_view(leader->address) : "?:0");
     out->Field("master_host", host);
     out->Field("master_port", port);
     out->Field("master_link_status", leader != nullptr ? "up" : "down");
-    out->Field("master_last_io_seconds_ago",
-               leader != nullptr && leader->last_contact_ms >= 0 ? leader->last_contact_ms / 1000
-                                                                 : -1);
+    out->Field("master_last_io_seconds_ago", leader != nullptr && leader->last_contact_ms >= 0
+                                                 ? leader->last_contact_ms / 1000
+                                                 : -1);
     out->Field("master_sync_in_progress", 0);
     out->Field("slave_read_repl_offset", info.commit_index);
     out->Field("slave_repl_offset", info.applied_index);
@@ -243,8 +243,8 @@ void RaftSection(const Source& s, Text* out) {
   out->Field("raft_peers", info.peers.size());
   for (const replica::PeerInfo& peer : info.peers) {
     out->Line(fmt::format("raft_peer{}:address={},state={},match={},last_contact_ms={},learner={}",
-                          peer.id, peer.address, peer.state, peer.match_index,
-                          peer.last_contact_ms, peer.learner ? 1 : 0));
+                          peer.id, peer.address, peer.state, peer.match_index, peer.last_contact_ms,
+                          peer.learner ? 1 : 0));
   }
 }
 
@@ -264,9 +264,8 @@ void CommandStatsSection(const Source& s, Text* out) {
   for (uint32_t i = 0; i < s.stats.commands.size(); ++i) {
     const CommandStats& stats = s.stats.commands[i];
     if (stats.calls == 0 && stats.rejected == 0) continue;
-    double per_call = stats.calls == 0 ? 0
-                                       : static_cast<double>(stats.usec) /
-                                             static_cast<double>(stats.calls);
+    double per_call =
+        stats.calls == 0 ? 0 : static_cast<double>(stats.usec) / static_cast<double>(stats.calls);
     out->Line(fmt::format(
         "cmdstat_{}:calls={},usec={},usec_per_call={:.2f},rejected_calls={},failed_calls={}",
         s.server.commands().at(i).full_name, stats.calls, stats.usec, per_call, stats.rejected,

@@ -23,6 +23,10 @@ struct Limits {
   uint64_t output_soft_bytes = 0;
   int64_t output_soft_s = 0;
 
+  // Unread replies, all loops together. Above it clients that have some are not served; above
+  // twice of it the one that has most is closed.
+  uint64_t output_memory_bytes = uint64_t{128} << 20;
+
   // Bytes of commands handed to the replica and unanswered, all loops together.
   uint64_t max_inflight_bytes = uint64_t{64} << 20;
 };

@@ -46,14 +46,13 @@ Status ConfigSet(LocalContext& ctx, Args args, Writer& reply) {
   std::vector<std::pair<std::string_view, std::string_view>> pairs;
   for (size_t i = 2; i < args.size(); i += 2) pairs.emplace_back(args[i], args[i + 1]);
   Server& server = ctx.server();
-  RETURN_IF_ERROR(
-      ctx.config().Set(pairs, [&server](const Settings& before, const Settings& now) {
-        server.SetLimits(LimitsOf(now));
-        if (before.log_level != now.log_level) CHECK_OK(log::SetLevel(now.log_level));
-        if (before.active_expire != now.active_expire) {
-          server.replica().SetActiveExpire(now.active_expire);
-        }
-      }));
+  RETURN_IF_ERROR(ctx.config().Set(pairs, [&server](const Settings& before, const Settings& now) {
+    server.SetLimits(LimitsOf(now));
+    if (before.log_level != now.log_level) CHECK_OK(log::SetLevel(now.log_level));
+    if (before.active_expire != now.active_expire) {
+      server.replica().SetActiveExpire(now.active_expire);
+    }
+  }));
   reply.Ok();
   return Status::Ok();
 }
@@ -71,13 +70,13 @@ Status ConfigResetStat(LocalContext& ctx, Args, Writer& reply) {
 }
 
 Status ConfigHelp(LocalContext&, Args, Writer& reply) {
-  WriteHelp("CONFIG",
-            {"GET <pattern>",
-             "    Return parameters matching the glob-like <pattern> and their values.",
-             "SET <directive> <value>", "    Set the configuration <directive> to <value>.",
-             "RESETSTAT", "    Reset statistics reported by the INFO command.", "REWRITE",
-             "    Rewrite the configuration file."},
-            reply);
+  WriteHelp(
+      "CONFIG",
+      {"GET <pattern>", "    Return parameters matching the glob-like <pattern> and their values.",
+       "SET <directive> <value>", "    Set the configuration <directive> to <value>.", "RESETSTAT",
+       "    Reset statistics reported by the INFO command.", "REWRITE",
+       "    Rewrite the configuration file."},
+      reply);
   return Status::Ok();
 }
 
@@ -216,13 +215,13 @@ Status DebugUnknown(std::string_view subcommand) {
 
 Status Debug(LocalContext& ctx, Args args, Writer& reply) {
   if (args.size() == 2 && EqualsIgnoreCase(args[1], "HELP")) {
-    WriteHelp("DEBUG",
-              {"SET-ACTIVE-EXPIRE <0|1>",
-               "    Setting it to 0 disables expiring keys in background when they are not",
-               "    accessed (otherwise the Redis behavior). Setting it to 1 reenables back the",
-               "    default.", "SLEEP <seconds>",
-               "    Stop the server for <seconds>. Decimals allowed."},
-              reply);
+    WriteHelp(
+        "DEBUG",
+        {"SET-ACTIVE-EXPIRE <0|1>",
+         "    Setting it to 0 disables expiring keys in background when they are not",
+         "    accessed (otherwise the Redis behavior). Setting it to 1 reenables back the",
+         "    default.", "SLEEP <seconds>", "    Stop the server for <seconds>. Decimals allowed."},
+        reply);
     return Status::Ok();
   }
   if (args.size() != 3) return DebugUnknown(args[1]);
@@ -242,7 +241,8 @@ Status Debug(LocalContext& ctx, Args args, Writer& reply) {
   return Status::Ok();
 }
 
-// --- LATENCY, SLOWLOG: nothing is recorded --------------------------------------------------------
+// --- LATENCY, SLOWLOG: nothing is recorded
+// --------------------------------------------------------
 
 Status EmptyArray(LocalContext&, Args, Writer& reply) {
   reply.Array(0);

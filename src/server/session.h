@@ -136,6 +136,7 @@ class Session {
   uint32_t in_log_ = 0;         // commands in batches, unanswered
   uint32_t reads_queued_ = 0;   // reads of this turn that wait for their View
   uint32_t reads_waiting_ = 0;  // reads of earlier turns that wait for permission
+  bool reads_parked_ = false;   // some of reads_queued_ wait until replies have drained
   Wait wait_ = Wait::kNone;     // why its next command was not taken
   bool output_full_ = false;    // until the replies have drained below half
   bool dirty_ = false;          // is in the Dispatcher's list of sessions with something to send

@@ -15,8 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     CHECK(!config.status().message().empty());
     return 0;
   }
-  std::string rewritten =
-      metastore::server::RewriteConfigText(text, *(*config)->settings());
+  std::string rewritten = metastore::server::RewriteConfigText(text, *(*config)->settings());
   auto again = Config::FromText(rewritten, "rewritten.conf");
   CHECK(again.ok());
   std::string_view all = "*";

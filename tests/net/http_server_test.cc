@@ -77,7 +77,7 @@ TEST_F(HttpTest, KeysAndValuesAreAnyBytesAndRespSeesTheSame) {
   EXPECT_EQ(Request("PUT", "/7", "number").status, 204);
   EXPECT_EQ(Request("GET", "/7").body, "number");
   Socket redis(node_->loops->redis_port());
-  redis.Send(std::string("*2\r\n$3\r\nGET\r\n$7\r\na\0/?q= \r\n", 29));
+  redis.Send(std::string("*2\r\n$3\r\nGET\r\n$7\r\na\0/?q= \r\n", 26));
   redis.Send("GET /double\r\nGET 7\r\n");
   redis.Expect("$4\r\n" + value + "\r\n$1\r\nd\r\n$6\r\nnumber\r\n");
 }

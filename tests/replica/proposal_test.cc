@@ -22,8 +22,8 @@ TEST(ProposalTest, AnEntryHasTheseBytes) {
   EXPECT_EQ(entry, std::string("\x01"
                                "\0\0\0\0\0\0\x01\x02"
                                "\0\0\0\0\0\0\x03\x04"
-                               "\x10"                          // bytes of the batch
-                               "\x05\x06\x07\x08\x09\x01"      // header
+                               "\x10"                         // bytes of the batch
+                               "\x05\x06\x07\x08\x09\x01"     // header
                                "\0\x02\x03\x02\x03GET\x01k",  // item
                                1 + 8 + 8 + 1 + 6 + 10));
 }
@@ -100,9 +100,8 @@ TEST(ProposalTest, RandomDamageNeverReadsOutOfBounds) {
   Random random(seed);
   std::string entry;
   BeginEntry(1, 1, &entry);
-  entry += EncodeBatch({1, 1, 1, 0, 0, 2},
-                       Body({{ItemKind::kWrite, {"SET", "key", "value"}},
-                             {ItemKind::kWrite, {"DEL", "key", "other"}}}));
+  entry += EncodeBatch({1, 1, 1, 0, 0, 2}, Body({{ItemKind::kWrite, {"SET", "key", "value"}},
+                                                 {ItemKind::kWrite, {"DEL", "key", "other"}}}));
   for (int round = 0; round < 20000; ++round) {
     std::string damaged = entry;
     damaged[random.Uniform(damaged.size())] = static_cast<char>(random.Next());

@@ -5,8 +5,8 @@
 #include <set>
 #include <utility>
 
-#include "commands/command_spec.h"
 #include "base/parse.h"
+#include "commands/command_spec.h"
 
 namespace metastore::replica {
 namespace {
@@ -81,8 +81,8 @@ class Simulation;
 
 struct Op {
   int key = 0;
-  std::string token;           // empty: a read
-  size_t must_hold = 0;        // bytes acknowledged or read when it was asked
+  std::string token;     // empty: a read
+  size_t must_hold = 0;  // bytes acknowledged or read when it was asked
 };
 
 // One running node; gone at a crash.
@@ -102,7 +102,9 @@ class Run : public DriverOutputs {
     grants_.push_back({index, ticket});
   }
   void RefuseRead(Lane, uint64_t ticket) override;
-  void Answer(Lane, BatchReply reply) override { OnReply(reply); }
+  void ReadClock();
+  void Answer(Lane, uint64_t seq, BatchReply reply) override;
+  void AnswerLost(Lane, BatchReply reply) override { OnReply(reply); }
   void PublishCommit(raft::Index commit_index) override {
     CHECK_GE(commit_index, commit_);
     commit_ = commit_index;
@@ -141,6 +143,7 @@ class Run : public DriverOutputs {
   StateMachine state_machine_;
   std::deque<PendingWrite> writes_;
   std::deque<raft::Entry> to_apply_;
+  std::deque<std::pair<uint64_t, BatchReply>> to_abandon_;
   std::optional<raft::SnapshotMetadata> to_install_;
   testing_support::Tables received_;
   std::vector<std::pair<raft::Index, uint64_t>> grants_;
@@ -162,6 +165,7 @@ class Simulation {
       }
     }
     runs_.resize(static_cast<size_t>(options.nodes));
+    paused_until_ns_.resize(static_cast<size_t>(options.nodes));
     acknowledged_.resize(kKeys);
     for (int i = 0; i < options.nodes; ++i) StartNode(i);
   }
@@ -187,10 +191,15 @@ class Simulation {
   }
   int64_t now_ns() const { return now_ns_; }
   const SimulationOptions& options() const { return options_; }
+  // Long time-outs leave time to do wrong in.
+  int election_ticks() const { return options_.seed % 2 == 0 ? 10 : 40; }
 
   void SendRaft(const raft::Message& message) {
     Mix(static_cast<uint64_t>(message.type) * 31 + message.to * 7 + message.term);
-    Deliver(message.from, message.to, [message](Run& run) { run.driver().OnRaftMessage(message); });
+    Deliver(message.from, message.to, [this, message](Run& run) {
+      if (!options_.late_clock) run.ReadClock();
+      run.driver().OnRaftMessage(message);
+    });
   }
   void SendForward(raft::NodeId from, raft::NodeId to, std::vector<std::string> batches) {
     Deliver(from, to, [batches](Run& run) {
@@ -198,16 +207,20 @@ class Simulation {
     });
   }
   void SendSnapshot(raft::NodeId from, raft::NodeId to, const raft::SnapshotMetadata& snapshot,
-                    const testing_support::Tables& tables) {
+                    testing_support::Tables tables) {
+    if (options_.forget_sessions) {
+      testing_support::Table& system = tables[engine::Family::kSystem];
+      std::erase_if(system,
+                    [](const auto& row) { return row.first.starts_with(engine::kSessionPrefix); });
+    }
     ++result_.snapshots;
     bool lost = !healing_ && random_.OneIn(4);
     network_.push_back({from, from, 0, [to, lost, snapshot](Run& run) {
                           run.driver().OnSnapshotSent(to, !lost, snapshot.index);
                         }});
     if (lost) return;
-    network_.push_back({from, to, 0, [snapshot, tables](Run& run) {
-                          run.ReceiveSnapshot(snapshot, tables);
-                        }});
+    network_.push_back(
+        {from, to, 0, [snapshot, tables](Run& run) { run.ReceiveSnapshot(snapshot, tables); }});
   }
 
   // --- the judge's books ---------------------------------------------------------------------
@@ -253,6 +266,23 @@ class Simulation {
     size_t length;
   };
 
+  // After a pause a node first reads what lies in its sockets.
+  void WakeUp(size_t i) {
+    std::vector<Packet> came;
+    std::erase_if(network_, [&](Packet& packet) {
+      if (packet.to != i + 1 || packet.due_ns > now_ns_) return false;
+      came.push_back(std::move(packet));
+      return true;
+    });
+    for (Packet& packet : came) {
+      if (!cut_.contains({packet.from, packet.to})) packet.act(*runs_[i]);
+    }
+    runs_[i]->ReadClock();
+    runs_[i]->driver().Pump();
+  }
+
+  bool Paused(size_t i) const { return !healing_ && now_ns_ < paused_until_ns_[i]; }
+
   void Raise(int key, size_t length) {
     size_t& floor = acknowledged_[static_cast<size_t>(key)];
     floor = std::max(floor, length);
@@ -281,7 +311,8 @@ class Simulation {
   void Crash(int i) {
     std::unique_ptr<Run>& run = runs_[static_cast<size_t>(i)];
     // A write that was under way may have reached the disk, or not.
-    if (!run->writes_.empty() && random_.OneIn(2)) disks_[static_cast<size_t>(i)]->Append(run->writes_.front().write);
+    if (!run->writes_.empty() && random_.OneIn(2))
+      disks_[static_cast<size_t>(i)]->Append(run->writes_.front().write);
     for (const auto& [ticket, op] : run->appends_) OnUnknown(op);
     run.reset();
     disks_[static_cast<size_t>(i)]->engine.Crash();
@@ -289,29 +320,47 @@ class Simulation {
   }
 
   void Step(bool faults) {
-    if (random_.OneIn(3)) {
-      now_ns_ += kTickNs;
-      for (std::unique_ptr<Run>& run : runs_) {
-        if (run) run->driver().OnTime(now_ns_, now_ns_ / 1'000'000);
-      }
+    if (random_.OneIn(3)) now_ns_ += kTickNs;
+    for (size_t paused = 0; paused < runs_.size(); ++paused) {
+      if (paused_until_ns_[paused] == 0 || Paused(paused)) continue;
+      paused_until_ns_[paused] = 0;
+      if (runs_[paused]) WakeUp(paused);
     }
     for (int deliveries = 0; deliveries < 4 && !network_.empty(); ++deliveries) {
       size_t at = random_.Uniform(network_.size());
-      if (network_[at].due_ns > now_ns_) continue;
+      if (network_[at].due_ns > now_ns_ || Paused(network_[at].to - 1)) continue;
       Packet packet = std::move(network_[at]);
       network_.erase(network_.begin() + static_cast<ptrdiff_t>(at));
       Run* run = runs_[packet.to - 1].get();
       if (run != nullptr && !cut_.contains({packet.from, packet.to})) packet.act(*run);
     }
     int i = static_cast<int>(random_.Uniform(static_cast<uint64_t>(options_.nodes)));
-    if (Run* run = runs_[static_cast<size_t>(i)].get()) {
+    Run* run = runs_[static_cast<size_t>(i)].get();
+    if (run != nullptr && !Paused(static_cast<size_t>(i))) {
+      run->ReadClock();
       run->SyncSome(random_);
       run->ApplySome(random_);
       if (faults && random_.OneIn(4)) run->StartOps(random_);
-      if (options_.compaction && random_.OneIn(150)) run->Flush();
+      if (options_.compaction && random_.OneIn(60)) run->Flush();
       run->driver().Pump();
     }
     if (!faults) return;
+    if (options_.pauses && random_.OneIn(400)) {
+      // All but one, then that one is cut off: what a single node did wrong after a pause would
+      // need another to agree, and the leader must not hear of it.
+      int64_t ticks =
+          election_ticks() / 2 + static_cast<int64_t>(random_.Uniform(2 * election_ticks()));
+      alone_ = random_.Uniform(runs_.size());
+      for (int64_t& paused : paused_until_ns_) paused = now_ns_ + ticks * kTickNs;
+      paused_until_ns_[alone_] = 0;
+      isolate_at_ns_ = random_.OneIn(2) ? now_ns_ + ticks * kTickNs : 0;
+    }
+    if (isolate_at_ns_ != 0 && now_ns_ >= isolate_at_ns_) {
+      // First it still hears the others.
+      bool hears = !cut_.contains({alone_ + 1, (alone_ + 1) % runs_.size() + 1});
+      Isolate(alone_ + 1, !hears);
+      isolate_at_ns_ = hears ? now_ns_ + 3 * kTickNs : 0;
+    }
     if (options_.crashes && random_.OneIn(250)) {
       if (runs_[static_cast<size_t>(i)]) {
         Crash(i);
@@ -330,24 +379,28 @@ class Simulation {
         }
       } else {
         auto from = 1 + random_.Uniform(static_cast<uint64_t>(options_.nodes));
-        bool both = random_.OneIn(2);
-        for (int to = 1; to <= options_.nodes; ++to) {
-          if (static_cast<raft::NodeId>(to) == from) continue;
-          cut_.insert({from, static_cast<raft::NodeId>(to)});
-          if (both) cut_.insert({static_cast<raft::NodeId>(to), from});
-        }
+        Isolate(from, random_.OneIn(2));
       }
     }
-    if (random_.OneIn(400) && runs_[static_cast<size_t>(i)]) {
+    if (random_.OneIn(400) && runs_[static_cast<size_t>(i)] && !Paused(static_cast<size_t>(i))) {
       runs_[static_cast<size_t>(i)]->driver().TransferLeadership(
           1 + random_.Uniform(static_cast<uint64_t>(options_.nodes)));
+    }
+  }
+
+  void Isolate(raft::NodeId from, bool both) {
+    for (raft::NodeId to = 1; to <= runs_.size(); ++to) {
+      if (to == from) continue;
+      cut_.insert({from, to});
+      if (both) cut_.insert({to, from});
     }
   }
 
   bool Quiet() {
     raft::Index applied = runs_[0]->applied();
     for (std::unique_ptr<Run>& run : runs_) {
-      if (!run->Idle() || run->applied() != applied || run->driver().pending().size() > 0) return false;
+      if (!run->Idle() || run->applied() != applied || run->driver().pending().size() > 0)
+        return false;
       // A new leader's no-op, and with it what lies below, may not be committed yet.
       if (run->driver().node().commit_index() != applied) return false;
       if (run->driver().node().last_index() != applied) return false;
@@ -355,11 +408,37 @@ class Simulation {
     return applied > 0 && runs_[0]->driver().node().leader() != raft::kNoNode;
   }
 
+  static std::string Difference(const testing_support::Tables& a,
+                                const testing_support::Tables& b) {
+    for (size_t f = 0; f < engine::kFamilyCount; ++f) {
+      testing_support::Table both = a.families[f];
+      both.insert(b.families[f].begin(), b.families[f].end());
+      for (const auto& [key, value] : both) {
+        auto at_a = a.families[f].find(key), at_b = b.families[f].find(key);
+        std::string value_a = at_a == a.families[f].end() ? "nothing" : Printable(at_a->second);
+        std::string value_b = at_b == b.families[f].end() ? "nothing" : Printable(at_b->second);
+        if (value_a == value_b) continue;
+        return ": family " + std::to_string(f) + ", " + Printable(key) + ": " + value_a + ", " +
+               value_b;
+      }
+    }
+    return "";
+  }
+  static std::string Printable(const std::string& bytes) {
+    std::string text;
+    for (unsigned char c : bytes) {
+      text +=
+          c >= ' ' && c <= '~' ? std::string(1, static_cast<char>(c)) : "\\" + std::to_string(c);
+    }
+    return text;
+  }
+
   void Judge() {
     const testing_support::Tables& tables = disks_[0]->engine.tables();
     for (size_t i = 1; i < disks_.size(); ++i) {
       if (!(disks_[i]->engine.tables() == tables)) {
-        Fail("replicas 1 and " + std::to_string(i + 1) + " hold different bytes");
+        Fail("replicas 1 and " + std::to_string(i + 1) + " hold different bytes" +
+             Difference(tables, disks_[i]->engine.tables()));
         return;
       }
     }
@@ -415,6 +494,9 @@ class Simulation {
   bool healing_ = false;
   std::vector<std::unique_ptr<Disk>> disks_;
   std::vector<std::unique_ptr<Run>> runs_;
+  std::vector<int64_t> paused_until_ns_;
+  size_t alone_ = 0;
+  int64_t isolate_at_ns_ = 0;
   std::vector<Packet> network_;
   std::set<std::pair<raft::NodeId, raft::NodeId>> cut_;
   uint64_t next_token_ = 1;
@@ -431,7 +513,8 @@ Run::Run(Simulation* simulation, raft::NodeId id, Disk* disk)
       disk_(disk),
       state_machine_(&disk->engine, id, disk->runs, FindCommand) {
   raft::Position applied = state_machine_.applied();
-  if (applied.index > disk->last_index()) {
+  if (applied.index > disk->last_index() ||
+      (applied.index > 0 && *disk->TermAt(applied.index) != applied.term)) {
     // A crash between the install of a snapshot and its record in the log.
     engine::LogWrite write;
     write.hard_state = disk->hard_state;
@@ -448,11 +531,13 @@ Run::Run(Simulation* simulation, raft::NodeId id, Disk* disk)
   options.raft.last_index = disk->last_index();
   options.raft.applied_index = applied.index;
   options.raft.seed = simulation->options().seed * 100 + disk->runs;
+  options.raft.election_ticks = simulation->election_ticks();
+  options.raft.lease_ticks = options.raft.election_ticks * 9 / 10;
   options.raft.cache_bytes = 2000;
   options.incarnation = disk->runs;
   options.seed = options.raft.seed + 7;
   options.request_timeout_ns = 800'000'000;
-  options.log_retain_bytes = 3000;
+  options.log_retain_bytes = 1000;
   driver_ = std::make_unique<RaftDriver>(options, disk, simulation->now_ns(), this);
 }
 
@@ -462,8 +547,7 @@ void Run::SendForward(raft::NodeId leader, std::vector<std::string> batches) {
 }
 void Run::SendSnapshot(raft::NodeId peer) {
   raft::Position applied = state_machine_.applied();
-  simulation_->SendSnapshot(id_, peer,
-                            {applied.index, applied.term, driver_->node().membership()},
+  simulation_->SendSnapshot(id_, peer, {applied.index, applied.term, driver_->node().membership()},
                             disk_->engine.tables());
 }
 void Run::ReceiveSnapshot(const raft::SnapshotMetadata& snapshot, testing_support::Tables tables) {
@@ -472,11 +556,26 @@ void Run::ReceiveSnapshot(const raft::SnapshotMetadata& snapshot, testing_suppor
   driver_->OnSnapshotReceived(snapshot);
 }
 
-void Run::RefuseRead(Lane, uint64_t ticket) { reads_.erase(ticket); }
+void Run::RefuseRead(Lane, uint64_t ticket) {
+  if (reads_.erase(ticket) == 0) simulation_->Fail("two answers to one read");
+}
+
+void Run::ReadClock() { driver_->OnTime(simulation_->now_ns(), simulation_->now_ns() / 1'000'000); }
+
+void Run::Answer(Lane, uint64_t seq, BatchReply reply) {
+  if (seq == 0 || simulation_->options().answer_twice) {
+    OnReply(reply);
+  } else {
+    to_abandon_.emplace_back(seq, std::move(reply));
+  }
+}
 
 void Run::OnReply(const BatchReply& reply) {
   auto it = appends_.find(reply.ticket);
-  if (it == appends_.end()) return;  // answered kUnknown before
+  if (it == appends_.end()) {
+    simulation_->Fail("two answers to one command");
+    return;
+  }
   Op op = it->second;
   appends_.erase(it);
   switch (reply.outcome) {
@@ -515,6 +614,10 @@ void Run::SyncSome(Random& random) {
 }
 
 void Run::ApplySome(Random& random) {
+  for (; !to_abandon_.empty(); to_abandon_.pop_front()) {
+    auto& [seq, reply] = to_abandon_.front();
+    if (state_machine_.Abandon(seq)) OnReply(reply);
+  }
   if (to_install_ && to_apply_.empty()) {
     raft::SnapshotMetadata snapshot = *to_install_;
     to_install_.reset();
@@ -555,7 +658,10 @@ void Run::ServeGranted() {
 
 void Run::ServeRead(uint64_t ticket) {
   auto it = reads_.find(ticket);
-  if (it == reads_.end()) return;
+  if (it == reads_.end()) {
+    simulation_->Fail("two answers to one read");
+    return;
+  }
   Op op = it->second;
   reads_.erase(it);
   simulation_->OnRead(op, simulation_->Value(static_cast<int>(id_ - 1), op.key));
@@ -596,7 +702,7 @@ void Run::StartOps(Random& random) {
 void Run::Flush() {
   CHECK_OK(disk_->engine.Flush());
   std::optional<std::string> record = disk_->engine.ReadFlushed(engine::kAppliedKey);
-  if (record) driver_->OnFlushed(StateMachine::DecodeApplied(*record));
+  if (record) driver_->OnFlushed(StateMachine::DecodeApplied(*record), UINT64_MAX);
 }
 
 }  // namespace

@@ -1,9 +1,10 @@
 // Whole replicas (RaftDriver, StateMachine, sessions, real commands) in one thread, from one seed.
 //
-// The network loses, repeats, delays and reorders; nodes crash and lose what was not synced, come
-// back with what was, have their logs cut and get snapshots. Clients append unique tokens to a
+// The network loses, repeats, delays and reorders; nodes pause, crash and lose what was not synced,
+// come back with what was, have their logs cut and get snapshots. Clients append unique tokens to a
 // few keys through any node and read them back; an append-only key makes linearizability and
 // exactly-once easy to judge completely:
+//   - every command gets one answer, and only one;
 //   - an acknowledged append appears exactly once, at the length its reply said;
 //   - one with an unknown outcome appears at most once, one refused never;
 //   - a read sees a prefix of the final value, at least as long as everything that was
@@ -31,8 +32,12 @@ struct SimulationOptions {
   bool crashes = true;
   bool partitions = true;
   bool compaction = true;
-  // Plants a fault, to show that the judge sees it: reads are served without asking for a point.
-  bool break_reads = false;
+  bool pauses = true;
+  // Faults to plant, to show that the judge sees them:
+  bool break_reads = false;      // reads are served without asking for a point
+  bool late_clock = false;       // after a pause, messages are handled before the clock is read
+  bool forget_sessions = false;  // snapshots come without the session table
+  bool answer_twice = false;     // kUnknown is told without asking the state machine
 };
 
 struct SimulationResult {

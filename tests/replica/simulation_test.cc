@@ -30,11 +30,11 @@ TEST(ReplicaSimulationTest, AcknowledgedIsKeptOnceAndReadsAreNeverStale) {
     sum.crashes += result.crashes;
     sum.snapshots += result.snapshots;
   }
-  std::printf("seeds %llu..%llu: %d acknowledged, %d unknown, %d refused, %d reads, %d crashes, "
-              "%d snapshots\n",
-              static_cast<unsigned long long>(first),
-              static_cast<unsigned long long>(first + count - 1), sum.acknowledged, sum.unknown,
-              sum.refused, sum.reads, sum.crashes, sum.snapshots);
+  std::printf(
+      "seeds %llu..%llu: %d acknowledged, %d unknown, %d refused, %d reads, %d crashes, "
+      "%d snapshots\n",
+      static_cast<unsigned long long>(first), static_cast<unsigned long long>(first + count - 1),
+      sum.acknowledged, sum.unknown, sum.refused, sum.reads, sum.crashes, sum.snapshots);
   if (count > 10) {
     // The run must have met what it is for.
     EXPECT_GT(sum.acknowledged, 100);
@@ -54,15 +54,34 @@ TEST(ReplicaSimulationTest, TheSameSeedGivesTheSameRun) {
   }
 }
 
-TEST(ReplicaSimulationTest, TheJudgeSeesReadsThatDoNotAskForAReadPoint) {
-  bool caught = false;
-  for (uint64_t seed = 1; seed <= 20 && !caught; ++seed) {
+// Some seed of the first `seeds` must show the fault that `plant` plants.
+void ExpectSeen(void (*plant)(SimulationOptions*), uint64_t seeds) {
+  for (uint64_t seed = 1; seed <= seeds; ++seed) {
     SimulationOptions options;
     options.seed = seed;
-    options.break_reads = true;
-    caught = !RunSimulation(options).ok;
+    plant(&options);
+    SimulationResult result = RunSimulation(options);
+    if (result.ok) continue;
+    std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), result.failure.c_str());
+    return;
   }
-  EXPECT_TRUE(caught);
+  ADD_FAILURE() << "no seed up to " << seeds << " shows it";
+}
+
+TEST(ReplicaSimulationTest, TheJudgeSeesReadsThatDoNotAskForAReadPoint) {
+  ExpectSeen([](SimulationOptions* options) { options->break_reads = true; }, 20);
+}
+
+TEST(ReplicaSimulationTest, TheJudgeSeesMessagesHandledBeforeTheClockIsReadAfterAPause) {
+  ExpectSeen([](SimulationOptions* options) { options->late_clock = true; }, 2000);
+}
+
+TEST(ReplicaSimulationTest, TheJudgeSeesASnapshotWithoutTheSessions) {
+  ExpectSeen([](SimulationOptions* options) { options->forget_sessions = true; }, 400);
+}
+
+TEST(ReplicaSimulationTest, TheJudgeSeesAnAnswerThatTheStateMachineGivesAgain) {
+  ExpectSeen([](SimulationOptions* options) { options->answer_twice = true; }, 20);
 }
 
 }  // namespace

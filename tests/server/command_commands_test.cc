@@ -17,12 +17,12 @@ TEST_F(CommandCommandsTest, InfoHasRedisTenElements) {
   EXPECT_TRUE(info.children[1].IsNull());
   Value key_spec = Value::Array(
       {Bulk("flags"), Value::Array({Simple("RO"), Simple("access")}), Bulk("begin_search"),
-       Value::Array({Bulk("type"), Bulk("index"), Bulk("spec"),
-                     Value::Array({Bulk("index"), Int(1)})}),
+       Value::Array(
+           {Bulk("type"), Bulk("index"), Bulk("spec"), Value::Array({Bulk("index"), Int(1)})}),
        Bulk("find_keys"),
        Value::Array({Bulk("type"), Bulk("range"), Bulk("spec"),
-                     Value::Array({Bulk("lastkey"), Int(0), Bulk("keystep"), Int(1),
-                                   Bulk("limit"), Int(0)})})});
+                     Value::Array({Bulk("lastkey"), Int(0), Bulk("keystep"), Int(1), Bulk("limit"),
+                                   Int(0)})})});
   EXPECT_EQ(info.children[0],
             Value::Array({Bulk("get"), Int(2), Value::Array({Simple("readonly"), Simple("fast")}),
                           Int(1), Int(1), Int(1),
@@ -44,9 +44,10 @@ TEST_F(CommandCommandsTest, SubcommandsStandInTheirContainerAndAlone) {
 
 TEST_F(CommandCommandsTest, Resp3UsesMapsAndSets) {
   Run({"HELLO", "3"});
-  EXPECT_EQ(Raw({"COMMAND", "INFO", "time"}),
-            "*1\r\n*10\r\n$4\r\ntime\r\n:1\r\n~3\r\n+loading\r\n+stale\r\n+fast\r\n:0\r\n:0\r\n:0\r\n"
-            "~1\r\n+@fast\r\n~1\r\n$23\r\nnondeterministic_output\r\n~0\r\n~0\r\n");
+  EXPECT_EQ(
+      Raw({"COMMAND", "INFO", "time"}),
+      "*1\r\n*10\r\n$4\r\ntime\r\n:1\r\n~3\r\n+loading\r\n+stale\r\n+fast\r\n:0\r\n:0\r\n:0\r\n"
+      "~1\r\n+@fast\r\n~1\r\n$23\r\nnondeterministic_output\r\n~0\r\n~0\r\n");
   EXPECT_EQ(Run({"COMMAND", "DOCS", "get", "nosuch"}).type, resp::Type::kMap);
 }
 
@@ -89,10 +90,10 @@ TEST_F(CommandCommandsTest, GetKeysFindsKeysOrSaysWhyNot) {
   EXPECT_EQ(Run({"COMMAND", "GETKEYS", "nosuch", "b"}), Error("ERR Invalid command specified"));
   EXPECT_EQ(Run({"COMMAND", "GETKEYS", "config", "get", "a"}),
             Error("ERR The command has no key arguments"));
-  EXPECT_EQ(Run({"COMMAND", "GETKEYSANDFLAGS", "copy", "a", "b"}),
-            Value::Array({Value::Array({Bulk("a"), Value::Array({Simple("RO"), Simple("access")})}),
-                          Value::Array({Bulk("b"),
-                                        Value::Array({Simple("OW"), Simple("update")})})}));
+  EXPECT_EQ(
+      Run({"COMMAND", "GETKEYSANDFLAGS", "copy", "a", "b"}),
+      Value::Array({Value::Array({Bulk("a"), Value::Array({Simple("RO"), Simple("access")})}),
+                    Value::Array({Bulk("b"), Value::Array({Simple("OW"), Simple("update")})})}));
 }
 
 TEST_F(CommandCommandsTest, AclShowsTheOneUserAndNeverItsPassword) {
@@ -117,8 +118,8 @@ TEST_F(CommandCommandsTest, HelpBeginsAndEndsAsInRedis) {
        {"CLIENT", "CONFIG", "COMMAND", "ACL", "LATENCY", "SLOWLOG", "MEMORY", "DEBUG"}) {
     std::vector<Value> lines = Run({container, "HELP"}).children;
     ASSERT_GE(lines.size(), 3u) << container;
-    EXPECT_EQ(lines[0].text, std::string(container) +
-                                 " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
+    EXPECT_EQ(lines[0].text,
+              std::string(container) + " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
     EXPECT_EQ(lines.back().text, "    Prints this help.");
   }
 }

@@ -96,8 +96,10 @@ TEST(ConfigTest, ABadFlagIsOneClearLine) {
   EXPECT_EQ(ErrorOf({"--log-level", "loud"}),
             "--log-level 'loud': argument(s) must be one of the following: trace, debug, info, "
             "warning, error, critical, off");
-  for (const std::vector<std::string>& flags :
-       {std::vector<std::string>{"--nosuch", "1"}, {"stray"}, {"--port"}, {"--id", "1", "--id", "1"}}) {
+  for (const std::vector<std::string>& flags : {std::vector<std::string>{"--nosuch", "1"},
+                                                {"stray"},
+                                                {"--port"},
+                                                {"--id", "1", "--id", "1"}}) {
     std::string error = ErrorOf(flags);
     EXPECT_NE(error, "") << flags[0];
     EXPECT_EQ(error.find('\n'), error.npos) << error;
@@ -203,7 +205,8 @@ TEST(ConfigTest, OutputLimitsChangeByClass) {
 TEST(ConfigTest, RewriteKeepsCommentsAndOrderAndWhatIsUnchanged) {
   TemporaryFile file("# first\ntimeout   0x\n");
   {
-    std::ofstream(file.path()) << "# first\nmaxclients   5\n# second\nblock-cache 1024mb\ntimeout 1\n";
+    std::ofstream(file.path())
+        << "# first\nmaxclients   5\n# second\nblock-cache 1024mb\ntimeout 1\n";
   }
   auto config = Load({"--config", file.path()});
   ASSERT_TRUE(config->Set(Pairs{{"timeout", "2"}, {"requirepass", "a b"}}, nullptr).ok());

@@ -30,8 +30,8 @@ class HandlerTest : public testing::Test {
   HandlerTest() { session_ = NewSession(); }
 
   std::unique_ptr<Session> NewSession() {
-    auto session = std::make_unique<Session>(server_.clients().NextId(), SessionKind::kResp,
-                                             clock_.WallMs());
+    auto session =
+        std::make_unique<Session>(server_.clients().NextId(), SessionKind::kResp, clock_.WallMs());
     session->peer_address = "127.0.0.1:" + std::to_string(40000 + session->id());
     session->local_address = "127.0.0.1:6379";
     server_.clients().Add(session.get(), nullptr);
@@ -43,7 +43,8 @@ class HandlerTest : public testing::Test {
     std::vector<std::string_view> args(words.begin(), words.end());
     const Command* command = server_.commands().Find(args[0]);
     CHECK(command != nullptr);
-    if (!command->subcommands.empty() && args.size() > 1) command = command->FindSubcommand(args[1]);
+    if (!command->subcommands.empty() && args.size() > 1)
+      command = command->FindSubcommand(args[1]);
     CHECK(command != nullptr);
     CHECK(command->spec->handler.local != nullptr);
     std::string out;

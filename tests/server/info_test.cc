@@ -45,7 +45,10 @@ TEST_F(InfoTest, SectionsAreChosenInAnyCaseAndUnknownOnesAreNothing) {
 
 TEST_F(InfoTest, ReplicationFollowsTheRole) {
   replica_.info.peers.resize(1);
-  replica_.info.peers[0] = {.id = 2, .address = "h:9021", .state = "replicate", .match_index = 7,
+  replica_.info.peers[0] = {.id = 2,
+                            .address = "h:9021",
+                            .state = "replicate",
+                            .match_index = 7,
                             .last_contact_ms = 2500};
   std::string text = Info({"replication"});
   EXPECT_TRUE(Has(text, "role:master")) << text;
@@ -75,8 +78,9 @@ TEST_F(InfoTest, CommandStatsCountByFullName) {
   loop->command(list->index).calls.Add(2);
   loop->command(list->index).failed.Add(1);
   std::string text = Info({"commandstats"});
-  EXPECT_TRUE(Has(text, "cmdstat_client|list:calls=2,usec=0,usec_per_call=0.00,rejected_calls=0,"
-                        "failed_calls=1"))
+  EXPECT_TRUE(Has(text,
+                  "cmdstat_client|list:calls=2,usec=0,usec_per_call=0.00,rejected_calls=0,"
+                  "failed_calls=1"))
       << text;
 }
 

@@ -42,17 +42,17 @@ TEST_F(ServerCommandsTest, ConfigSetReachesLimitsAndReplica) {
 }
 
 TEST_F(ServerCommandsTest, RoleOfALeaderNamesItsPeers) {
-  EXPECT_EQ(Run({"ROLE"}),
-            Value::Array({Bulk("master"), Int(10),
-                          Value::Array({Value::Array({Bulk("10.0.0.2"), Bulk("9021"), Bulk("10")}),
-                                        Value::Array({Bulk("10.0.0.3"), Bulk("9021"),
-                                                      Bulk("4")})})}));
+  EXPECT_EQ(
+      Run({"ROLE"}),
+      Value::Array({Bulk("master"), Int(10),
+                    Value::Array({Value::Array({Bulk("10.0.0.2"), Bulk("9021"), Bulk("10")}),
+                                  Value::Array({Bulk("10.0.0.3"), Bulk("9021"), Bulk("4")})})}));
 }
 
 TEST_F(ServerCommandsTest, RoleOfAFollowerNamesTheLeader) {
   Follow(3);
-  EXPECT_EQ(Run({"ROLE"}), Value::Array({Bulk("slave"), Bulk("10.0.0.3"), Int(9021),
-                                         Bulk("connected"), Int(9)}));
+  EXPECT_EQ(Run({"ROLE"}),
+            Value::Array({Bulk("slave"), Bulk("10.0.0.3"), Int(9021), Bulk("connected"), Int(9)}));
   Follow(0);
   EXPECT_EQ(Run({"ROLE"}),
             Value::Array({Bulk("slave"), Bulk("?"), Int(0), Bulk("connect"), Int(9)}));
