@@ -44,9 +44,12 @@ constexpr int kMaxIovecs = 64;
 
 const char* ChannelName(Channel channel) {
   switch (channel) {
-    case Channel::kRaft: return "raft";
-    case Channel::kForward: return "forward";
-    case Channel::kSnapshot: return "snapshot";
+    case Channel::kRaft:
+      return "raft";
+    case Channel::kForward:
+      return "forward";
+    case Channel::kSnapshot:
+      return "snapshot";
   }
   return "?";
 }
@@ -148,7 +151,8 @@ class Loop : public replica::Transport {
     role_.Bind();
     handler_ = handler;
     timeval tick{options_.tick_ns / 1'000'000'000, (options_.tick_ns % 1'000'000'000) / 1000};
-    event* timer = event_new(base_, -1, EV_PERSIST, [](evutil_socket_t, short, void*) {}, nullptr);
+    event* timer = event_new(
+        base_, -1, EV_PERSIST, [](evutil_socket_t, short, void*) {}, nullptr);
     event_add(timer, &tick);
     while (!stopping_.load(std::memory_order_acquire)) {
       now_ns_ = SystemClock()->BootNs();
@@ -215,8 +219,7 @@ class Loop : public replica::Transport {
 
  private:
   Status Listen() {
-    const std::string where =
-        options_.listen_host + ":" + std::to_string(options_.listen_port);
+    const std::string where = options_.listen_host + ":" + std::to_string(options_.listen_port);
     sockaddr_storage address{};
     socklen_t length = 0;
     if (!Resolve(options_.listen_host, options_.listen_port, &address, &length)) {
@@ -270,7 +273,8 @@ class Loop : public replica::Transport {
           Fail(&link);
           continue;
         }
-        link.read_event = event_new(base_, link.fd, EV_READ | EV_PERSIST, &Loop::OnOutboundRead, &link);
+        link.read_event =
+            event_new(base_, link.fd, EV_READ | EV_PERSIST, &Loop::OnOutboundRead, &link);
         link.write_event =
             event_new(base_, link.fd, EV_WRITE | EV_PERSIST, &Loop::OnOutboundWrite, &link);
         ArmWrite(&link, true);
@@ -299,8 +303,7 @@ class Loop : public replica::Transport {
       hello.set_to(link->peer);
       hello.set_disk_incarnation(options_.disk_incarnation);
       hello.set_channel(static_cast<uint32_t>(link->channel));
-      link->queue.push_back(
-          replica::wire::MakeFrame(FrameType::kHello, hello.SerializeAsString()));
+      link->queue.push_back(replica::wire::MakeFrame(FrameType::kHello, hello.SerializeAsString()));
       link->queue_bytes += link->queue.back().size();
       log::debug("connected to node {} ({})", link->peer, ChannelName(link->channel));
       handler_->OnLinkUp(link->peer, link->channel);
@@ -611,8 +614,7 @@ class Loop : public replica::Transport {
 
 }  // namespace
 
-Result<std::unique_ptr<replica::Transport>> MakePeerTransport(
-    const PeerTransportOptions& options) {
+Result<std::unique_ptr<replica::Transport>> MakePeerTransport(const PeerTransportOptions& options) {
   auto loop = std::make_unique<Loop>(options);
   RETURN_IF_ERROR(loop->Open());
   return std::unique_ptr<replica::Transport>(std::move(loop));

@@ -351,6 +351,9 @@ class Simulation {
       int64_t ticks =
           election_ticks() / 2 + static_cast<int64_t>(random_.Uniform(2 * election_ticks()));
       alone_ = random_.Uniform(runs_.size());
+      for (size_t leader = 0; leader < runs_.size(); ++leader) {
+        if (runs_[leader] && runs_[leader]->lease_until_ns_ > now_ns_) alone_ = leader;
+      }
       for (int64_t& paused : paused_until_ns_) paused = now_ns_ + ticks * kTickNs;
       paused_until_ns_[alone_] = 0;
       isolate_at_ns_ = random_.OneIn(2) ? now_ns_ + ticks * kTickNs : 0;
