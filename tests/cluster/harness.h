@@ -18,6 +18,14 @@ namespace metastore::cluster_test {
 
 using Millis = std::chrono::milliseconds;
 
+// A sanitizer build, of this binary and as a rule of the one under test: its memory says nothing,
+// it is slow, and LeakSanitizer does not run under strace.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kSanitized = true;
+#else
+inline constexpr bool kSanitized = false;
+#endif
+
 // What "in the end" means: far above anything a healthy node needs, on a busy machine as well.
 inline constexpr Millis kLiveness{60'000};
 inline constexpr Millis kPollInterval{10};
