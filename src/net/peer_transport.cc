@@ -78,7 +78,8 @@ bool Resolve(const std::string& host, uint16_t port, sockaddr_storage* address, 
 
 class Loop;
 
-// What this node dialled: it sends here. The other side sends nothing back but a Refusal.
+// What this node dialled: it sends here. The other side answers the Hello with its own or with a
+// Refusal, and sends nothing else.
 struct Outbound {
   Loop* loop = nullptr;
   raft::NodeId peer = 0;
@@ -295,20 +296,28 @@ class Loop : public replica::Transport {
         Fail(link);
         return;
       }
-      link->connected = true;
+      // Nothing but the Hello leaves before the other side has said who it is: a member that comes
+      // back with an empty disk must not be led as if it still had its log.
       event_add(link->read_event, nullptr);
-      peer::Hello hello;
-      hello.set_cluster_id(options_.cluster_id);
-      hello.set_from(options_.id);
-      hello.set_to(link->peer);
-      hello.set_disk_incarnation(options_.disk_incarnation);
-      hello.set_channel(static_cast<uint32_t>(link->channel));
-      link->queue.push_back(replica::wire::MakeFrame(FrameType::kHello, hello.SerializeAsString()));
-      link->queue_bytes += link->queue.back().size();
-      log::debug("connected to node {} ({})", link->peer, ChannelName(link->channel));
-      handler_->OnLinkUp(link->peer, link->channel);
+      ArmWrite(link, false);
+      std::string hello = HelloFrame(link->peer, link->channel);
+      if (send(link->fd, hello.data(), hello.size(), MSG_NOSIGNAL) !=
+          static_cast<ssize_t>(hello.size())) {
+        Fail(link);
+      }
+      return;
     }
     Flush(link);
+  }
+
+  std::string HelloFrame(raft::NodeId to, Channel channel) const {
+    peer::Hello hello;
+    hello.set_cluster_id(options_.cluster_id);
+    hello.set_from(options_.id);
+    hello.set_to(to);
+    hello.set_disk_incarnation(options_.disk_incarnation);
+    hello.set_channel(static_cast<uint32_t>(channel));
+    return replica::wire::MakeFrame(FrameType::kHello, hello.SerializeAsString());
   }
 
   void ArmWrite(Outbound* link, bool armed) {
@@ -371,9 +380,9 @@ class Loop : public replica::Transport {
 
   static void OnOutboundRead(evutil_socket_t, short, void* argument) {
     Outbound* link = static_cast<Outbound*>(argument);
-    link->loop->ReadRefusal(link);
+    link->loop->ReadAnswer(link);
   }
-  void ReadRefusal(Outbound* link) {
+  void ReadAnswer(Outbound* link) {
     char buffer[4096];
     ssize_t got = recv(link->fd, buffer, sizeof buffer, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
@@ -390,8 +399,27 @@ class Loop : public replica::Transport {
       return;
     }
     peer::Refusal refusal;
-    if (frame->type == FrameType::kRefusal &&
-        refusal.ParseFromArray(frame->body.data(), static_cast<int>(frame->body.size()))) {
+    peer::Hello hello;
+    if (frame->type == FrameType::kHello && !link->connected && rest.empty() &&
+        hello.ParseFromArray(frame->body.data(), static_cast<int>(frame->body.size()))) {
+      std::string reason = WhyNot(hello);
+      if (reason.empty() && hello.from() == link->peer) {
+        link->input.clear();
+        link->connected = true;
+        link->last_refusal.clear();
+        log::debug("connected to node {} ({})", link->peer, ChannelName(link->channel));
+        handler_->OnLinkUp(link->peer, link->channel);
+        return;
+      }
+      if (reason.empty()) reason = "another node answers at its address";
+      if (reason != last_refusal_) {
+        log::warn("not sending to node {}: {}", link->peer, reason);
+        last_refusal_ = reason;
+      }
+      link->backoff_ns = kRefusedRetryNs;
+    } else if (frame->type == FrameType::kRefusal &&
+               refusal.ParseFromArray(frame->body.data(),
+                                      static_cast<int>(frame->body.size()))) {
       if (refusal.reason() != link->last_refusal) {
         log::error("node {} refuses this node: {}", link->peer, refusal.reason());
         link->last_refusal = refusal.reason();
@@ -516,6 +544,25 @@ class Loop : public replica::Transport {
     }
   }
 
+  // Why nothing may be exchanged with the sender of this Hello; empty when all is well.
+  std::string WhyNot(const peer::Hello& hello) {
+    const std::string from = "node " + std::to_string(hello.from());
+    if (hello.cluster_id() != options_.cluster_id) {
+      return "it belongs to another cluster (its --cluster list differs from this node's)";
+    }
+    if (hello.to() != options_.id) {
+      return "it looks for node " + std::to_string(hello.to()) + " at the address of node " +
+             std::to_string(options_.id);
+    }
+    if (!outbound_.contains(hello.from())) return from + " is not a member of the cluster";
+    if (!handler_->KnowsDisk(hello.from(), hello.disk_incarnation())) {
+      return from +
+             " comes with another disk than before: it may have lost votes and entries that it "
+             "promised; remove it from the cluster and add it again";
+    }
+    return std::string();
+  }
+
   void Greet(Inbound* in, const Frame& frame) {
     peer::Hello hello;
     if (frame.type != FrameType::kHello ||
@@ -524,19 +571,7 @@ class Loop : public replica::Transport {
       CloseFds(in);
       return;
     }
-    std::string reason;
-    if (hello.cluster_id() != options_.cluster_id) {
-      reason = "it belongs to another cluster (its --cluster list differs from this node's)";
-    } else if (hello.to() != options_.id) {
-      reason = "it looks for node " + std::to_string(hello.to()) + " at the address of node " +
-               std::to_string(options_.id);
-    } else if (!outbound_.contains(hello.from())) {
-      reason = "node " + std::to_string(hello.from()) + " is not a member of the cluster";
-    } else if (!handler_->KnowsDisk(hello.from(), hello.disk_incarnation())) {
-      reason = "node " + std::to_string(hello.from()) +
-               " comes with another disk than before: it may have lost votes and entries that it "
-               "promised; remove it from the cluster and add it again";
-    }
+    std::string reason = WhyNot(hello);
     if (!reason.empty()) {
       if (reason != last_refusal_) {
         log::warn("refusing a peer connection: {}", reason);
@@ -548,6 +583,12 @@ class Loop : public replica::Transport {
           replica::wire::MakeFrame(FrameType::kRefusal, refusal.SerializeAsString());
       ssize_t sent = send(in->fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
       (void)sent;  // a courtesy
+      CloseFds(in);
+      return;
+    }
+    std::string hello_back = HelloFrame(hello.from(), static_cast<Channel>(hello.channel()));
+    if (send(in->fd, hello_back.data(), hello_back.size(), MSG_NOSIGNAL) !=
+        static_cast<ssize_t>(hello_back.size())) {
       CloseFds(in);
       return;
     }

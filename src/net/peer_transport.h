@@ -1,8 +1,9 @@
 // PeerTransport: the raft role's libevent loop, and the TCP connections between peers.
 //
 // Every node dials every other, once per wire::Channel, and sends on what it dialled; it reads
-// what others dialled. The first frame is a Hello, which the accepting side checks (cluster,
-// node ids, the disk's incarnation); a peer that is refused is told why and tries again slowly.
+// what others dialled. The first frame of either side is a Hello, and each checks the other's
+// (cluster, node ids, the disk's incarnation) before anything else passes; a peer that is refused
+// is told why and tries again slowly.
 #pragma once
 
 #include <cstdint>

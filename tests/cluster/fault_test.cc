@@ -112,6 +112,7 @@ TEST(FaultTest, AWipedFollowerIsRefusedByItsPeers) {
   EXPECT_TRUE(WaitFor([&] { return node.LogText().find("another disk") != std::string::npos; }))
       << node.LogText();
   EXPECT_NE(node.LogText().find("refuses this node"), std::string::npos);
+  EXPECT_TRUE(node.Running()) << node.LogText();
   // It has no say and knows nothing; the others go on.
   EXPECT_TRUE(client.Run({"SET", "k", "w"}).ok());
   Reply read = Client(node.redis_port()).Run({"GET", "k"});
