@@ -72,6 +72,12 @@ Status InvalidExpireTime(std::string_view command) {
   return Custom("ERR invalid expire time in '" + std::string(command) + "' command");
 }
 
+Status NoRoomForReply() {
+  return Custom(
+      "ERR the reply was dropped: the unread replies of all clients exceed output-memory. The "
+      "command took effect");
+}
+
 Status Custom(std::string_view line) { return Status(Code::kReply, std::string(line)); }
 
 }  // namespace errors

@@ -16,6 +16,8 @@ namespace errors {
 Status WrongArity(std::string_view full_command_name);  // lower case; "client|list" for subcommands
 Status UnknownSubcommand(std::string_view container, std::string_view sub);
 Status InvalidExpireTime(std::string_view command);     // "invalid expire time in 'set' command"
+// The command took effect, but its large reply found no place among unread ones.
+Status NoRoomForReply();
 Status Custom(std::string_view line);                   // whole line, prefix included
 }  // namespace errors
 

@@ -64,7 +64,15 @@ void IoLoop::Wake() {
   CHECK(n == sizeof one || errno == EAGAIN);
 }
 
-void IoLoop::Deliver(replica::BatchReply reply) { mailbox_.Put(std::move(reply)); }
+void IoLoop::Deliver(replica::BatchReply reply) {
+  mailed_bytes_.fetch_add(reply.bytes.size(), std::memory_order_relaxed);
+  mailbox_.Put(std::move(reply));
+}
+bool IoLoop::HasRoomForReplies(size_t bytes) const {
+  return bytes + mailed_bytes_.load(std::memory_order_relaxed) +
+             published_unsent_.load(std::memory_order_relaxed) <=
+         published_limit_.load(std::memory_order_relaxed);
+}
 void IoLoop::Deliver(replica::ReadPermission permission) { mailbox_.Put(permission); }
 void IoLoop::WakeForKill(uint64_t session_id) { mailbox_.Put(Kill{session_id}); }
 void IoLoop::Adopt(int fd, std::unique_ptr<server::Session> session) {
@@ -134,7 +142,9 @@ void IoLoop::TakeMail() {
   mailbox_.TakeAll(&mail_);
   for (Message& message : mail_) {
     if (auto* reply = std::get_if<replica::BatchReply>(&message)) {
+      size_t bytes = reply->bytes.size();
       dispatcher_.Handle(std::move(*reply));
+      mailed_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
     } else if (auto* permission = std::get_if<replica::ReadPermission>(&message)) {
       dispatcher_.Handle(*permission);
     } else if (auto* adopted = std::get_if<Adopted>(&message)) {
@@ -189,6 +199,8 @@ void IoLoop::EndOfTurn() {
     }
   }
   while (unsent_bytes_ > 2 * UnsentLimit()) CloseWorstReader();
+  published_unsent_.store(unsent_bytes_, std::memory_order_relaxed);
+  published_limit_.store(2 * UnsentLimit(), std::memory_order_relaxed);
   // A closed connection leaves the lists before it is deleted.
   size_t kept = 0;
   for (Connection* connection : stalled_) {

@@ -9,6 +9,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -41,6 +42,7 @@ class IoLoop : public replica::LaneSink, public server::LoopWaker {
   // --- any thread ------------------------------------------------------------------------------
   void Deliver(replica::BatchReply reply) override;
   void Deliver(replica::ReadPermission permission) override;
+  bool HasRoomForReplies(size_t bytes) const override;
   void WakeForKill(uint64_t session_id) override;
   // A connected, non-blocking socket and its session, which is in the registry.
   void Adopt(int fd, std::unique_ptr<server::Session> session);
@@ -119,6 +121,11 @@ class IoLoop : public replica::LaneSink, public server::LoopWaker {
   std::vector<Connection*> runnable_;  // of those, served at the start of the next turn
   std::vector<server::Session*> dirty_;
   size_t unsent_bytes_ = 0;
+  // What the apply role asks about: replies in the mailbox, and a copy of unsent_bytes_ with the
+  // limit it is held against.
+  std::atomic<size_t> mailed_bytes_{0};
+  std::atomic<size_t> published_unsent_{0};
+  std::atomic<size_t> published_limit_{SIZE_MAX};
   int64_t last_sweep_ns_ = 0;
 
   bool stopping_ = false;

@@ -63,6 +63,12 @@ class LaneSink {
   virtual ~LaneSink() = default;
   virtual void Deliver(BatchReply reply) = 0;
   virtual void Deliver(ReadPermission permission) = 0;
+  // Whether replies of that many bytes more may be held for the clients of this loop. A committed
+  // command cannot wait for them to read; past it, its client gets an error in place of the reply.
+  virtual bool HasRoomForReplies(size_t bytes) const {
+    (void)bytes;
+    return true;
+  }
 };
 
 using Lane = uint32_t;  // index of an io loop

@@ -14,6 +14,9 @@ namespace {
 
 using engine::Family;
 
+// Smaller replies always have room: the number of commands under way bounds them.
+constexpr size_t kLargeReplyBytes = 16 << 10;
+
 // session value    := incarnation:be64 seq:be64
 // membership value := index:be64          (of the last entry that changed the membership)
 
@@ -145,8 +148,16 @@ void StateMachine::ApplyBatch(const BatchHeader& header, EntryReader* reader, bo
     if (next.code() == Code::kNotFound) break;
     CHECK_OK(next);
     ++count;
+    const size_t start = bytes->size();
     if (own || item_.kind != ItemKind::kRead) RunItem(item_, bytes);
     if (own) {
+      if (bytes->size() - start >= kLargeReplyBytes && reply_room_ &&
+          !reply_room_(header.lane, turn_reply_bytes_ + bytes->size() - start)) {
+        bytes->resize(start);
+        resp::Writer reply(bytes, item_.protocol);
+        commands::WriteError(commands::errors::NoRoomForReply(), reply);
+      }
+      turn_reply_bytes_ += bytes->size() - start;
       ends->push_back(bytes->size());
     } else {
       bytes->clear();
@@ -227,6 +238,7 @@ void StateMachine::Commit() {
   engine_->Commit();
   dirty_ = false;
   must_commit_ = false;
+  turn_reply_bytes_ = 0;
 }
 
 }  // namespace metastore::replica

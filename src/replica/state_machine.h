@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -37,6 +38,10 @@ class StateMachine {
   // `node` and `incarnation` name this node's own session: its batches get replies.
   StateMachine(engine::Engine* engine, raft::NodeId node, uint64_t incarnation,
                CommandFinder find_command);
+
+  // Asked before a large reply is kept: whether a lane may hold that many bytes more.
+  using ReplyRoom = std::function<bool(Lane lane, size_t bytes)>;
+  void set_reply_room(ReplyRoom room) { reply_room_ = std::move(room); }
 
   // Applies one entry into the engine's Txn; the effects are visible after Commit, and only then
   // may the replies, added to *replies, leave. CHECKs that entries come in order and that every
@@ -88,6 +93,8 @@ class StateMachine {
   bool must_commit_ = false;
   uint64_t expired_keys_ = 0;
   Item item_;           // reused
+  ReplyRoom reply_room_;
+  size_t turn_reply_bytes_ = 0;  // of replies since the last Commit
   std::string unsent_;  // replies of other nodes' commands go here and are forgotten
 };
 

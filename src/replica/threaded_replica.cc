@@ -100,6 +100,9 @@ class ThreadedReplica : public Replica,
         state_machine_(engine, options.driver.raft.id, options.driver.incarnation,
                        options.find_command),
         active_expire_(options.active_expire) {
+    state_machine_.set_reply_room([this](Lane lane, size_t bytes) {
+      return lane >= lanes_.size() || lanes_[lane]->HasRoomForReplies(bytes);
+    });
     applied_.store(state_machine_.applied().index);
     info_.peers = options.peers;
     info_.id = options.driver.raft.id;

@@ -70,5 +70,38 @@ TEST(StateMachineTest, AnAbandonedBatchIsAppliedWithoutAReply) {
   EXPECT_EQ(machine.own_seq(), 2u);
 }
 
+TEST(StateMachineTest, ALargeReplyWithoutRoomIsAnErrorAndTheCommandTakesEffect) {
+  testing_support::MemoryEngine engine;
+  StateMachine machine(&engine, 1, 1, FindCommand);
+  const std::string value(100 << 10, 'v');
+  size_t asked = 0;
+  machine.set_reply_room([&](Lane lane, size_t bytes) {
+    EXPECT_EQ(lane, 3u);
+    asked = bytes;
+    return bytes < 150 << 10;
+  });
+  BatchBuilder builder;
+  using Words = std::vector<std::string_view>;
+  builder.Add(ItemKind::kWrite, 2, 0, Words{"SET", "key", value});
+  builder.Add(ItemKind::kWrite, 2, 0, Words{"GETEX", "key"});
+  builder.Add(ItemKind::kWrite, 2, 0, Words{"GETDEL", "key"});
+  builder.Add(ItemKind::kRead, 2, 0, Words{"GET", "key"});
+  std::string data;
+  BeginEntry(1000, 7, &data);
+  data += EncodeBatch({1, 1, 1, 3, 9, 4}, builder.Take());
+  std::vector<LaneReply> replies;
+  machine.Apply({1, 1, raft::EntryType::kNormal, std::make_shared<const std::string>(data)},
+                &replies);
+  machine.Commit();
+  ASSERT_EQ(replies.size(), 1u);
+  const BatchReply& reply = replies[0].reply;
+  ASSERT_EQ(reply.ends.size(), 4u);
+  EXPECT_GT(asked, 200u << 10);
+  std::string_view getdel =
+      std::string_view(reply.bytes).substr(reply.ends[1], reply.ends[2] - reply.ends[1]);
+  EXPECT_TRUE(getdel.starts_with("-ERR the reply was dropped")) << getdel;
+  EXPECT_EQ(reply.bytes.substr(reply.ends[2]), "$-1\r\n");
+}
+
 }  // namespace
 }  // namespace metastore::replica
