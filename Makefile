@@ -133,12 +133,12 @@ AGAIN := $(MAKE) --no-print-directory
 
 # --- running -------------------------------------------------------------------------------------
 run: deps
-	@$(AGAIN) all
+	+@$(AGAIN) all
 	exec ./metaStore $(ARGS)
 
 PEERS := http://127.0.0.1:12379,http://127.0.0.1:22379,http://127.0.0.1:32379
 cluster: deps
-	@$(AGAIN) all
+	+@$(AGAIN) all
 	@mkdir -p data
 	@for id in 1 2 3; do \
 	  if [ -f data/$$id.pid ] && kill -0 $$(cat data/$$id.pid) 2>/dev/null; then \
@@ -158,23 +158,23 @@ run-unit: unit-binaries
 	@set -e; for t in $(UNIT_TESTS); do echo "== $$t ($(CONFIG))"; \
 	  $(BUILD)/tests/$${t}_test --gtest_brief=1; done
 unit: test-deps
-	@$(AGAIN) run-unit
+	+@$(AGAIN) run-unit
 
 test: test-deps
-	@$(AGAIN) all
-	@$(AGAIN) run-unit
-	@$(AGAIN) cluster-test
-	@$(AGAIN) compat-test
-	@$(AGAIN) CONFIG=asan run-unit
-	@$(AGAIN) CONFIG=asan replay-corpus
+	+@$(AGAIN) all
+	+@$(AGAIN) run-unit
+	+@$(AGAIN) cluster-test
+	+@$(AGAIN) compat-test
+	+@$(AGAIN) CONFIG=asan run-unit
+	+@$(AGAIN) CONFIG=asan replay-corpus
 
 # Real processes: METASTORE names the binary under test.
 cluster-test: $(BUILD)/metaStore $(BUILD)/tests/cluster_test
 	METASTORE=$(BUILD)/metaStore $(BUILD)/tests/cluster_test --gtest_brief=1
 
 asan tsan: test-deps
-	@$(AGAIN) CONFIG=$@ run-unit
-	@$(AGAIN) CONFIG=$@ cluster-test
+	+@$(AGAIN) CONFIG=$@ run-unit
+	+@$(AGAIN) CONFIG=$@ cluster-test
 
 # --- fuzzers -------------------------------------------------------------------------------------
 # tests/fuzz/NAME_fuzzer.cc with seeds in tests/fuzz/corpus/NAME/; see tests/fuzz/fuzzer.h.
@@ -196,7 +196,7 @@ $(REPLAY_BINARIES): $(BUILD)/fuzzers/%_replay: $(BUILD)/tests/fuzz/%_fuzzer.o $(
 # What a fuzzer finds goes to $(BUILD)/found; inputs that broke something are put among the seeds by
 # hand, with the fix.
 fuzz: lint-deps
-	@$(AGAIN) CONFIG=fuzz run-fuzzers
+	+@$(AGAIN) CONFIG=fuzz run-fuzzers
 run-fuzzers: $(FUZZ_BINARIES)
 	@set -e; for f in $(FUZZERS); do echo "== $$f for $(FUZZ_SECONDS) s"; \
 	  mkdir -p $(BUILD)/found/$$f; log=$(BUILD)/found/$$f.log; \
@@ -215,7 +215,7 @@ compat-test: $(BUILD)/metaStore
 	METASTORE=$(BUILD)/metaStore python3 tests/compat/run.py
 
 bench: test-deps
-	@$(AGAIN) all
+	+@$(AGAIN) all
 	python3 bench/bench.py $(ARGS)
 
 SOURCES := $(wildcard src/*/*.cc src/*/*.h tests/*/*.cc tests/*/*.h)
@@ -225,7 +225,7 @@ format: lint-deps
 # The formatting, and what clang sees that g++ does not, -Wthread-safety above all.
 lint: lint-deps
 	@clang-format-14 --dry-run --Werror $(SOURCES)
-	@$(AGAIN) lint-compile
+	+@$(AGAIN) lint-compile
 .PHONY: lint-compile
 LINT_OBJS := $(patsubst %.cc,build/lint/%.ok,$(wildcard src/*/*.cc tests/*/*.cc))
 lint-compile: $(LINT_OBJS)
