@@ -152,6 +152,7 @@ stop-cluster:
 	  if [ -f data/$$id.pid ]; then kill $$(cat data/$$id.pid) 2>/dev/null; rm -f data/$$id.pid; fi; done
 
 # --- tests ---------------------------------------------------------------------------------------
+export TSAN_OPTIONS ?= suppressions=tests/support/tsan.supp
 .PHONY: unit-binaries run-unit cluster-test compat-test replay-corpus
 unit-binaries: $(UNIT_TESTS:%=$(BUILD)/tests/%_test)
 run-unit: unit-binaries
