@@ -66,11 +66,15 @@ class SyncCounter:
         self.process = subprocess.Popen(
             ["perf", "stat", "-x", ",", "-o", self.output.name, "-e", SYNC_CALLS, "-p", ",".join(map(str, pids))],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(PERF_ATTACH_S)
+        try:
+            time.sleep(PERF_ATTACH_S)
+        except BaseException:  # the benchmark is told to end
+            self.stop()
+            raise
 
     def stop(self):
         """The count, or None when perf has none."""
-        self.process.send_signal(signal.SIGINT)
+        self.process.send_signal(signal.SIGINT)  # on which perf prints what it counted
         try:
             self.process.wait(5)
         except subprocess.TimeoutExpired:

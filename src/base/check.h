@@ -25,26 +25,26 @@ template <class A, class B>
 }  // namespace internal
 }  // namespace metastore
 
-#define CHECK(condition)                                                               \
-  do {                                                                                 \
-    if (!(condition)) [[unlikely]]                                                     \
-      ::metastore::CheckFailed(__FILE__, __LINE__, #condition);                        \
+#define CHECK(condition)                                        \
+  do {                                                          \
+    if (!(condition)) [[unlikely]]                              \
+      ::metastore::CheckFailed(__FILE__, __LINE__, #condition); \
   } while (0)
 
 // For the reason in words: CHECK_MSG(fd >= 0, "cannot open " + path).
-#define CHECK_MSG(condition, message)                                                  \
-  do {                                                                                 \
-    if (!(condition)) [[unlikely]]                                                     \
-      ::metastore::CheckFailed(__FILE__, __LINE__, (message));                         \
+#define CHECK_MSG(condition, message)                          \
+  do {                                                         \
+    if (!(condition)) [[unlikely]]                             \
+      ::metastore::CheckFailed(__FILE__, __LINE__, (message)); \
   } while (0)
 
-#define METASTORE_CHECK_OP(a, op, b)                                                        \
-  do {                                                                                      \
-    const auto& check_a = (a);                                                              \
-    const auto& check_b = (b);                                                              \
-    if (!(check_a op check_b)) [[unlikely]]                                                 \
-      ::metastore::internal::CheckOpFailed(__FILE__, __LINE__, #a " " #op " " #b, check_a,  \
-                                           check_b);                                        \
+#define METASTORE_CHECK_OP(a, op, b)                                                       \
+  do {                                                                                     \
+    const auto& check_a = (a);                                                             \
+    const auto& check_b = (b);                                                             \
+    if (!(check_a op check_b)) [[unlikely]]                                                \
+      ::metastore::internal::CheckOpFailed(__FILE__, __LINE__, #a " " #op " " #b, check_a, \
+                                           check_b);                                       \
   } while (0)
 #define CHECK_EQ(a, b) METASTORE_CHECK_OP(a, ==, b)
 #define CHECK_NE(a, b) METASTORE_CHECK_OP(a, !=, b)
@@ -54,10 +54,9 @@ template <class A, class B>
 #define CHECK_GE(a, b) METASTORE_CHECK_OP(a, >=, b)
 
 // For a Status whose failure only a broken node can cause.
-#define CHECK_OK(expression)                                                           \
-  do {                                                                                 \
-    const auto& check_status = (expression);                                           \
-    if (!check_status.ok()) [[unlikely]]                                               \
-      ::metastore::CheckFailed(__FILE__, __LINE__,                                     \
-                               #expression ": " + check_status.ToString());            \
+#define CHECK_OK(expression)                                                                    \
+  do {                                                                                          \
+    const auto& check_status = (expression);                                                    \
+    if (!check_status.ok()) [[unlikely]]                                                        \
+      ::metastore::CheckFailed(__FILE__, __LINE__, #expression ": " + check_status.ToString()); \
   } while (0)

@@ -9,7 +9,6 @@
 
 namespace metastore {
 
-
 inline void PutBig64(std::string* out, uint64_t v) {
   v = __builtin_bswap64(v);
   out->append(reinterpret_cast<const char*>(&v), sizeof v);

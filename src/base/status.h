@@ -26,14 +26,14 @@ enum class Code : uint8_t {
   // A client's mistakes; see commands/errors.h for the text of each.
   kWrongType,
   kSyntax,
-  kNotInteger,       // "value is not an integer or out of range"
-  kNotFloat,         // "value is not a valid float"
-  kOverflow,         // "increment or decrement would overflow"
-  kNanOrInfinity,    // "increment would produce NaN or Infinity"
-  kOffsetRange,      // "offset is out of range"
-  kStringTooLong,    // "string exceeds maximum allowed size (proto-max-bulk-len)"
-  kNoSuchKey,        // "no such key"
-  kReply,            // message is the error line itself, prefix included, without "-" and CRLF
+  kNotInteger,     // "value is not an integer or out of range"
+  kNotFloat,       // "value is not a valid float"
+  kOverflow,       // "increment or decrement would overflow"
+  kNanOrInfinity,  // "increment would produce NaN or Infinity"
+  kOffsetRange,    // "offset is out of range"
+  kStringTooLong,  // "string exceeds maximum allowed size (proto-max-bulk-len)"
+  kNoSuchKey,      // "no such key"
+  kReply,          // message is the error line itself, prefix included, without "-" and CRLF
 };
 
 // The name of a code, for logs and test failures.
@@ -74,10 +74,22 @@ class [[nodiscard]] Result {
   Code code() const { return status_.code(); }
   const Status& status() const { return status_; }
 
-  T& operator*() { CHECK(ok()); return *value_; }
-  const T& operator*() const { CHECK(ok()); return *value_; }
-  T* operator->() { CHECK(ok()); return &*value_; }
-  const T* operator->() const { CHECK(ok()); return &*value_; }
+  T& operator*() {
+    CHECK(ok());
+    return *value_;
+  }
+  const T& operator*() const {
+    CHECK(ok());
+    return *value_;
+  }
+  T* operator->() {
+    CHECK(ok());
+    return &*value_;
+  }
+  const T* operator->() const {
+    CHECK(ok());
+    return &*value_;
+  }
   std::string ToString() const { return status_.ToString(); }
 
  private:
@@ -88,8 +100,8 @@ class [[nodiscard]] Result {
 }  // namespace metastore
 
 // Returns from the calling function when the Status is not Ok.
-#define RETURN_IF_ERROR(expression)                                  \
-  do {                                                               \
-    ::metastore::Status return_status = (expression);                \
-    if (!return_status.ok()) return return_status;                   \
+#define RETURN_IF_ERROR(expression)                   \
+  do {                                                \
+    ::metastore::Status return_status = (expression); \
+    if (!return_status.ok()) return return_status;    \
   } while (0)

@@ -15,7 +15,7 @@ namespace metastore::commands {
 enum Flag : uint32_t {
   kWrite = 1 << 0,
   kReadonly = 1 << 1,
-  kDenyOom = 1 << 2,     // may grow the data: refused when the disk is nearly full
+  kDenyOom = 1 << 2,  // may grow the data: refused when the disk is nearly full
   kAdmin = 1 << 3,
   kPubsub = 1 << 4,
   kNoscript = 1 << 5,
@@ -74,8 +74,13 @@ struct KeyRange {
 
 // Access of a key specification, as COMMAND INFO reports it.
 enum class KeyAccess : uint8_t { kNone, kRO, kRW, kOW, kRM };
-enum KeyEffect : uint8_t { kKeyAccess = 1, kKeyUpdate = 2, kKeyInsert = 4, kKeyDelete = 8,
-                           kKeyVariableFlags = 16 };
+enum KeyEffect : uint8_t {
+  kKeyAccess = 1,
+  kKeyUpdate = 2,
+  kKeyInsert = 4,
+  kKeyDelete = 8,
+  kKeyVariableFlags = 16
+};
 struct KeySpec {
   KeyRange range;
   KeyAccess access = KeyAccess::kNone;
@@ -98,9 +103,9 @@ struct CommandSpec {
   uint32_t flags = 0;
   uint32_t categories = 0;
   KeyRange keys;
-  Handler handler;        // none for a pure container
-  std::string_view group;       // "string", "generic", "connection", "server"
-  std::string_view since;       // Redis version
+  Handler handler;         // none for a pure container
+  std::string_view group;  // "string", "generic", "connection", "server"
+  std::string_view since;  // Redis version
   std::string_view complexity;
   std::string_view summary;
   std::span<const CommandSpec> subcommands;

@@ -31,7 +31,8 @@ class ReadContext {
  public:
   // `seed` is for RANDOMKEY and its like; replies to reads are no part of the replicated state, so
   // any number does. Without one the draw follows the View's time.
-  ReadContext(const engine::View& view, int db) : ReadContext(view, db, static_cast<uint64_t>(view.now_ms())) {}
+  ReadContext(const engine::View& view, int db)
+      : ReadContext(view, db, static_cast<uint64_t>(view.now_ms())) {}
   ReadContext(const engine::View& view, int db, uint64_t seed)
       : view_(view), db_(db), seed_(seed) {}
   const engine::View& view() const { return view_; }

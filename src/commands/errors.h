@@ -15,10 +15,10 @@ void WriteError(const Status& status, resp::Writer& reply);
 namespace errors {
 Status WrongArity(std::string_view full_command_name);  // lower case; "client|list" for subcommands
 Status UnknownSubcommand(std::string_view container, std::string_view sub);
-Status InvalidExpireTime(std::string_view command);     // "invalid expire time in 'set' command"
+Status InvalidExpireTime(std::string_view command);  // "invalid expire time in 'set' command"
 // The command took effect, but its large reply found no place among unread ones.
 Status NoRoomForReply();
-Status Custom(std::string_view line);                   // whole line, prefix included
+Status Custom(std::string_view line);  // whole line, prefix included
 }  // namespace errors
 
 }  // namespace metastore::commands

@@ -14,7 +14,7 @@
 namespace metastore::engine {
 
 struct LogStoreOptions {
-  std::string directory;                  // the node's data directory
+  std::string directory;  // the node's data directory
   size_t write_buffer_bytes = 32 << 20;
 };
 
@@ -35,8 +35,8 @@ class LogStore : public raft::LogReader {
   // What was recovered by Open, and what later Appends and Compacts made of it.
   // Log role, or any thread before the roles start.
   virtual raft::HardState hard_state() const = 0;
-  virtual raft::Position start() const = 0;        // the entry before the first one kept
-  virtual raft::Index last_index() const = 0;      // == start().index when empty
+  virtual raft::Position start() const = 0;    // the entry before the first one kept
+  virtual raft::Index last_index() const = 0;  // == start().index when empty
   // The membership in force at start(), as the last Compact or snapshot said.
   virtual raft::Membership start_membership() const = 0;
 

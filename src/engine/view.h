@@ -41,7 +41,7 @@ class Iterator {
   virtual bool Valid() const = 0;
   virtual void Seek(std::string_view key) = 0;
   virtual void Next() = 0;
-  virtual std::string_view key() const = 0;    // good until the next move
+  virtual std::string_view key() const = 0;  // good until the next move
   virtual std::string_view value() const = 0;
 };
 

@@ -12,7 +12,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "server/info.h"
 #include "engine/data_directory.h"
 #include "engine/engine.h"
 #include "engine/log_store.h"
@@ -21,6 +20,7 @@
 #include "replica/threaded_replica.h"
 #include "server/command_table.h"
 #include "server/config.h"
+#include "server/info.h"
 #include "server/server.h"
 
 namespace metastore {
@@ -202,8 +202,7 @@ int Main(const std::vector<std::string>& flags) {
     info.address = address.first + ":" + std::to_string(address.second);
     options.peers.push_back(std::move(info));
   }
-  Result<std::unique_ptr<replica::Transport>> transport =
-      net::MakePeerTransport(transport_options);
+  Result<std::unique_ptr<replica::Transport>> transport = net::MakePeerTransport(transport_options);
   if (!transport.ok()) return Fail(transport.status());
 
   const Clock* clock = SystemClock();

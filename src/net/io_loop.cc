@@ -182,8 +182,9 @@ void IoLoop::CloseWorstReader() {
     if (worst == nullptr || connection->unsent() > worst->unsent()) worst = connection.get();
   }
   CHECK(worst != nullptr);
-  log::warn("client {} {} closed: unread replies exceed twice output-memory and it has most, {} bytes",
-            worst->session()->id(), worst->session()->peer_address, worst->unsent());
+  log::warn(
+      "client {} {} closed: unread replies exceed twice output-memory and it has most, {} bytes",
+      worst->session()->id(), worst->session()->peer_address, worst->unsent());
   stats_->output_limit_disconnections.Add(1);
   worst->Close();
 }

@@ -418,8 +418,7 @@ class Loop : public replica::Transport {
       }
       link->backoff_ns = kRefusedRetryNs;
     } else if (frame->type == FrameType::kRefusal &&
-               refusal.ParseFromArray(frame->body.data(),
-                                      static_cast<int>(frame->body.size()))) {
+               refusal.ParseFromArray(frame->body.data(), static_cast<int>(frame->body.size()))) {
       if (refusal.reason() != link->last_refusal) {
         log::error("node {} refuses this node: {}", link->peer, refusal.reason());
         link->last_refusal = refusal.reason();

@@ -92,10 +92,10 @@ class StateMachine {
   bool dirty_ = false;
   bool must_commit_ = false;
   uint64_t expired_keys_ = 0;
-  Item item_;           // reused
+  Item item_;  // reused
   ReplyRoom reply_room_;
   size_t turn_reply_bytes_ = 0;  // of replies since the last Commit
-  std::string unsent_;  // replies of other nodes' commands go here and are forgotten
+  std::string unsent_;           // replies of other nodes' commands go here and are forgotten
 };
 
 }  // namespace metastore::replica

@@ -69,7 +69,9 @@ constexpr OptionSpec kOptions[] = {
      kMaxBytes, kAtRunTime, "",
      "Commands under way to the log; past it clients are not read until replies come."},
     {"output-memory", kMemory, &Settings::output_memory_bytes, "bytes", "128mb", 1 << 20, kMaxBytes,
-     kAtStart, "", "Unread replies of all clients together; past it they wait, past twice it the worst is closed."},
+     kAtStart, "",
+     "Unread replies of all clients together; past it they wait, past twice it the worst is "
+     "closed."},
     {"request-timeout", kInteger, &Settings::request_timeout_ms, "ms", "5000", 100, 3600000,
      kAtStart, "", "A command that finds no majority for so long is answered with an error."},
     {"heartbeat-interval", kInteger, &Settings::heartbeat_interval_ms, "ms", "100", 10, 60000,

@@ -164,7 +164,7 @@ class Dispatcher {
 
   replica::BatchBuilder builder_;
   Batch building_;
-  std::deque<Batch> batches_;         // submitted, in order of tickets
+  std::deque<Batch> batches_;  // submitted, in order of tickets
   uint64_t next_batch_ticket_ = 1;
   std::vector<std::vector<Target>> spare_targets_;
 

@@ -137,8 +137,8 @@ TEST_F(DispatcherTest, ReadsOfAClientThatDoesNotReadItsRepliesAreParked) {
     received += Replies(session);
   }
   EXPECT_GT(turns, 1);
-  const std::string one = "$" + std::to_string(kValueBytes) + "\r\n" +
-                          std::string(kValueBytes, 'v') + "\r\n";
+  const std::string one =
+      "$" + std::to_string(kValueBytes) + "\r\n" + std::string(kValueBytes, 'v') + "\r\n";
   EXPECT_EQ(received.size(), kReads * one.size());
   EXPECT_EQ(received.substr(0, one.size()), one);
   EXPECT_EQ(dispatcher_->inflight_bytes(), 0u);
