@@ -60,7 +60,7 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const rocksdb::Options& wide,
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = given.block_cache;
   table.format_version = 5;
-  table.block_size = 8 << 10;
+  table.block_size = 4 << 10;
   table.cache_index_and_filter_blocks = true;
   table.cache_index_and_filter_blocks_with_high_priority = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace metastore::engine {
@@ -32,9 +33,37 @@ class ScratchDirectory {
   std::string path_;
 };
 
-// What kill -9 leaves: the files of a database that is still open, without its shutdown.
+// Names, sizes and times of all files below `directory`; "" when it changed while it was read.
+inline std::string Listing(const std::string& directory) {
+  std::vector<std::string> lines;
+  std::error_code error;
+  std::filesystem::recursive_directory_iterator at(directory, error), end;
+  for (; !error && at != end; at.increment(error)) {
+    if (!at->is_regular_file(error)) continue;
+    uintmax_t size = at->file_size(error);
+    auto time = at->last_write_time(error);
+    if (error) break;
+    lines.push_back(at->path().string() + " " + std::to_string(size) + " " +
+                    std::to_string(time.time_since_epoch().count()) + "\n");
+  }
+  if (error) return std::string();
+  std::sort(lines.begin(), lines.end());
+  std::string listing;
+  for (const std::string& line : lines) listing += line;
+  return listing;
+}
+
+// What kill -9 leaves: the files of a database that is still open, without its shutdown. A kill
+// leaves one moment; a copy during which a flush or compaction came or went does not, and is
+// thrown away.
 inline void CopyAsAfterKill(const std::string& from, const std::string& to) {
-  std::filesystem::copy(from, to, std::filesystem::copy_options::recursive);
+  for (;;) {
+    const std::string before = Listing(from);
+    std::error_code error;
+    std::filesystem::copy(from, to, std::filesystem::copy_options::recursive, error);
+    if (!error && !before.empty() && Listing(from) == before) return;
+    std::filesystem::remove_all(to);
+  }
 }
 
 // Regular files below `directory` whose name ends in `suffix` and that are not empty, sorted.
