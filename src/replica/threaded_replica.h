@@ -3,9 +3,10 @@
 //   io ──Submit, RequestRead──▶ raft ──Write──▶ log ──OnPersisted──▶ raft ──Apply──▶ apply
 //   io ◀───────────────── replies, read permissions ────────────────────────────────── apply
 //
-// raft runs the transport's loop around a RaftDriver; log appends and syncs; apply runs the state
-// machine; a worker makes, sends and receives checkpoints, flushes, and looks at the disk. Values
-// cross in mailboxes; the two atomics of the read gate are all that is shared.
+// raft runs the transport's loop around a RaftDriver; log appends and syncs (in a cluster of one
+// the raft role does that too); apply runs the state machine; a worker makes, sends and receives
+// checkpoints, flushes, and looks at the disk. Values cross in mailboxes; the two atomics of the
+// read gate are all that is shared.
 #pragma once
 
 #include <memory>

@@ -57,13 +57,14 @@ inline std::string Listing(const std::string& directory) {
 // leaves one moment; a copy during which a flush or compaction came or went does not, and is
 // thrown away.
 inline void CopyAsAfterKill(const std::string& from, const std::string& to) {
-  for (;;) {
+  for (int copies = 0; copies < 1000; ++copies) {
     const std::string before = Listing(from);
     std::error_code error;
     std::filesystem::copy(from, to, std::filesystem::copy_options::recursive, error);
     if (!error && !before.empty() && Listing(from) == before) return;
     std::filesystem::remove_all(to);
   }
+  ADD_FAILURE() << from << " never stands still";
 }
 
 // Regular files below `directory` whose name ends in `suffix` and that are not empty, sorted.
