@@ -98,7 +98,7 @@ Result<std::unique_ptr<Database>> Database::Open(const std::string& path,
     Family family = static_cast<Family>(i);
     descriptors.emplace_back(FamilyName(family), FamilyOptions(wide, given, family));
   }
-  std::unique_ptr<Database> database(new Database(path));
+  std::unique_ptr<Database> database(new Database(path, given.record_cache_bytes));
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
   rocksdb::Status status = rocksdb::DB::Open(wide, path, descriptors, &handles, &db);

@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "engine/record_cache.h"
 #include "engine/view.h"
 
 namespace metastore::engine {
@@ -23,6 +24,7 @@ struct DatabaseOptions {
   size_t write_buffer_bytes = 64 << 20;
   int background_threads = 2;
   std::shared_ptr<rocksdb::Cache> block_cache;
+  size_t record_cache_bytes = 0;
   bool create = false;          // else a missing database is an error
   rocksdb::Env* env = nullptr;  // tests inject faults here
 };
@@ -54,13 +56,17 @@ class Database {
   Status Flush();
   Status Checkpoint(const std::string& directory);
 
+  // Goes with the generation: its Views read through it as long as they last.
+  RecordCache& records() const { return records_; }
+
   void RemoveOnClose() { remove_on_close_ = true; }
   bool remove_on_close() const { return remove_on_close_; }
   const std::string& path() const { return path_; }
   rocksdb::DB* db() const { return db_.get(); }
 
  private:
-  explicit Database(std::string path) : path_(std::move(path)) {}
+  Database(std::string path, size_t record_cache_bytes)
+      : path_(std::move(path)), records_(record_cache_bytes) {}
   // A failed read or write is the end of the process.
   [[noreturn]] void Fail(const char* doing, const rocksdb::Status& status) const;
   friend class DatabaseIterator;
@@ -68,6 +74,7 @@ class Database {
   std::string path_;
   std::unique_ptr<rocksdb::DB> db_;
   std::array<rocksdb::ColumnFamilyHandle*, kFamilyCount> families_{};
+  mutable RecordCache records_;
   std::atomic<bool> remove_on_close_ = false;
 };
 

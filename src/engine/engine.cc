@@ -31,8 +31,10 @@ std::string GenerationName(uint64_t generation) {
 // no View then touches RocksDB's mutex.
 class SharedSnapshot {
  public:
-  SharedSnapshot(std::shared_ptr<const Database> database, const DatabaseMap& databases)
+  SharedSnapshot(std::shared_ptr<const Database> database, uint64_t commit,
+                 const DatabaseMap& databases)
       : database_(std::move(database)),
+        commit_(commit),
         snapshot_(database_->db()->GetSnapshot()),
         databases_(databases) {
     read_options_.snapshot = snapshot_;
@@ -42,12 +44,15 @@ class SharedSnapshot {
   SharedSnapshot& operator=(const SharedSnapshot&) = delete;
 
   const Database& database() const { return *database_; }
+  // The last commit that is surely in it. There may be one more, whose number is not out yet.
+  uint64_t commit() const { return commit_; }
   const rocksdb::Snapshot* snapshot() const { return snapshot_; }
   const rocksdb::ReadOptions& read_options() const { return read_options_; }
   const DatabaseMap& databases() const { return databases_; }
 
  private:
   std::shared_ptr<const Database> database_;
+  const uint64_t commit_;
   const rocksdb::Snapshot* snapshot_;
   rocksdb::ReadOptions read_options_;
   DatabaseMap databases_;
@@ -60,7 +65,14 @@ class SnapshotView final : public View {
     now_ms_ = now_ms;
   }
   bool Get(Family family, std::string_view key, std::string* value) const override {
-    return shared_->database().Get(shared_->read_options(), family, key, value);
+    const Database& database = shared_->database();
+    if (family != Family::kMeta) {
+      return database.Get(shared_->read_options(), family, key, value);
+    }
+    if (database.records().Get(key, shared_->commit(), value)) return true;
+    if (!database.Get(shared_->read_options(), family, key, value)) return false;
+    database.records().Fill(key, *value, shared_->commit());
+    return true;
   }
   std::unique_ptr<Iterator> NewIterator(Family family, std::string_view lower,
                                         std::string_view upper) const override {
@@ -133,7 +145,9 @@ class EngineImpl final : public Engine {
     {
       std::lock_guard<std::mutex> lock(mutex_);
       if (!snapshot_) {
-        snapshot_ = std::make_shared<const SharedSnapshot>(database_, committed_databases_);
+        // The number before the snapshot: what is in the cache from a later commit is left alone.
+        snapshot_ =
+            std::make_shared<const SharedSnapshot>(database_, commit_.load(), committed_databases_);
       }
       shared = snapshot_;
     }
@@ -148,16 +162,19 @@ class EngineImpl final : public Engine {
     last_entry_ms_.store(std::max(last_entry_ms_.load(), txn_.now_ms()));
     if (txn_.empty()) return;
     batch_.Clear();
-    txn_.Build(&batch_);
+    const uint64_t commit = commit_.load() + 1;
+    txn_.Build(&batch_, commit);
     std::shared_ptr<const SharedSnapshot> old;
     if (txn_.databases_changed()) {
       // A snapshot taken between the write and the change of the map would not fit the map.
       std::lock_guard<std::mutex> lock(mutex_);
       database_->Write(&batch_);
+      commit_.store(commit);
       committed_databases_ = txn_.databases();
       old = std::move(snapshot_);
     } else {
       database_->Write(&batch_);
+      commit_.store(commit);
       std::lock_guard<std::mutex> lock(mutex_);
       old = std::move(snapshot_);
     }
@@ -225,6 +242,9 @@ class EngineImpl final : public Engine {
     stats.table_reader_bytes = sum(rocksdb::DB::Properties::kEstimateTableReadersMem);
     stats.pending_compaction_bytes = sum(rocksdb::DB::Properties::kEstimatePendingCompactionBytes);
     stats.block_cache_bytes = database_options_.block_cache->GetUsage();
+    stats.record_cache_bytes = database->records().bytes();
+    stats.record_cache_hits = database->records().hits();
+    stats.record_cache_misses = database->records().misses();
     uint64_t stopped = 0;
     db->GetIntProperty(rocksdb::DB::Properties::kIsWriteStopped, &stopped);
     stats.write_stopped = stopped != 0;
@@ -250,6 +270,7 @@ class EngineImpl final : public Engine {
   mutable std::shared_ptr<const SharedSnapshot> snapshot_;  // of the last commit, or null
   DatabaseMap committed_databases_;
   std::atomic<int64_t> last_entry_ms_ = 0;
+  std::atomic<uint64_t> commit_ = 0;  // of this run; the number of the last one that is visible
   TxnImpl txn_;
 };
 
@@ -298,6 +319,7 @@ Result<std::unique_ptr<Engine>> Engine::Open(const EngineOptions& options) {
   DatabaseOptions database_options;
   database_options.write_buffer_bytes = options.write_buffer_bytes;
   database_options.background_threads = options.background_threads;
+  database_options.record_cache_bytes = options.record_cache_bytes;
   rocksdb::LRUCacheOptions cache;
   cache.capacity = options.block_cache_bytes;
   cache.high_pri_pool_ratio = 0.5;

@@ -21,6 +21,7 @@ namespace metastore::engine {
 struct EngineOptions {
   std::string directory;  // the node's data directory
   size_t block_cache_bytes = 128 << 20;
+  size_t record_cache_bytes = 160 << 20;
   size_t write_buffer_bytes = 64 << 20;  // all memtables together flush at this size
   int background_threads = 2;
 };
@@ -29,6 +30,9 @@ struct EngineStats {
   uint64_t memtable_bytes = 0;
   uint64_t sst_bytes = 0;  // live SST files on disk
   uint64_t block_cache_bytes = 0;
+  uint64_t record_cache_bytes = 0;
+  uint64_t record_cache_hits = 0;
+  uint64_t record_cache_misses = 0;
   uint64_t table_reader_bytes = 0;
   uint64_t pending_compaction_bytes = 0;
   bool write_stopped = false;

@@ -113,6 +113,10 @@ bool TxnImpl::Get(Family family, std::string_view key, std::string* value) const
     *value = *write->value;
     return true;
   }
+  // Nothing is left in the cache here: most records that are read are then written.
+  if (family == Family::kMeta && database_->records().Get(key, RecordCache::kNow, value)) {
+    return true;
+  }
   return database_->Get(read_options_, family, key, value);
 }
 
@@ -173,14 +177,16 @@ bool TxnImpl::empty() const {
   return dead_ranges_.empty() && !databases_changed_ && !any_counts_changed_;
 }
 
-void TxnImpl::Build(rocksdb::WriteBatch* batch) {
+void TxnImpl::Build(rocksdb::WriteBatch* batch, uint64_t number) {
   auto check = [](const rocksdb::Status& status) {
     CHECK_MSG(status.ok(), "cannot build a write batch: " + status.ToString());
   };
+  RecordCache& records = database_->records();
   // First, so that what is written after a range has died, under the same prefix, survives.
   for (const DeadRange& range : dead_ranges_) {
     check(batch->DeleteRange(database_->family(range.family), ToSlice(range.from),
                              ToSlice(range.to)));
+    if (range.family == Family::kMeta) records.Clear(number);
   }
   for (int i = 0; i < kFamilyCount; ++i) {
     Family family = static_cast<Family>(i);
@@ -190,6 +196,12 @@ void TxnImpl::Build(rocksdb::WriteBatch* batch) {
       const Overlay::Write& write = overlay(family).writes()[place.position];
       check(write.value ? batch->Put(handle, ToSlice(write.key), ToSlice(*write.value))
                         : batch->Delete(handle, ToSlice(write.key)));
+      if (family != Family::kMeta) continue;
+      if (write.value) {
+        records.Put(write.key, *write.value, number);
+      } else {
+        records.Erase(write.key, number);
+      }
     }
   }
   rocksdb::ColumnFamilyHandle* system = database_->family(Family::kSystem);

@@ -43,8 +43,9 @@ class TxnImpl final : public Txn {
 
   bool empty() const;
   bool databases_changed() const { return databases_changed_; }
-  // Everything gathered, each family in byte order.
-  void Build(rocksdb::WriteBatch* batch);
+  // Everything gathered, each family in byte order, as commit `number`; the cache of records
+  // follows at once.
+  void Build(rocksdb::WriteBatch* batch, uint64_t number);
   // Forgets what was gathered: it is in the database now.
   void Clear();
 

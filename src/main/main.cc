@@ -149,6 +149,7 @@ int Main(const std::vector<std::string>& flags) {
   log::info("Starting with RocksDB persistent storage");
   engine::EngineOptions engine_options;
   engine_options.directory = settings->data_dir;
+  engine_options.record_cache_bytes = static_cast<size_t>(settings->record_cache_bytes);
   engine_options.block_cache_bytes = static_cast<size_t>(settings->block_cache_bytes);
   engine_options.write_buffer_bytes = static_cast<size_t>(settings->write_buffer_bytes);
   Result<std::unique_ptr<engine::Engine>> engine = engine::Engine::Open(engine_options);

@@ -89,6 +89,8 @@ constexpr OptionSpec kOptions[] = {
     {"snapshot-rate", kMemory, &Settings::snapshot_bytes_per_s, "bytes/s", "0", 0, kMaxBytes,
      kAtStart, "",
      "Speed of sending a snapshot, so that it leaves room for clients; 0: unlimited."},
+    {"record-cache", kMemory, &Settings::record_cache_bytes, "bytes", "160mb", 0, kMaxBytes,
+     kAtStart, "", "Keys with small values that are used often, ready to be sent; 0: none."},
     {"block-cache", kMemory, &Settings::block_cache_bytes, "bytes", "128mb", 1 << 20, kMaxBytes,
      kAtStart, "", "Data blocks in memory; the more of what is read fits, the fewer disk reads."},
     {"write-buffer", kMemory, &Settings::write_buffer_bytes, "bytes", "64mb", 1 << 20, kMaxBytes,

@@ -76,6 +76,7 @@ struct Settings {
 
   // Storage.
   int64_t block_cache_bytes = 0;
+  int64_t record_cache_bytes = 0;
   int64_t write_buffer_bytes = 0;
   int64_t disk_reserve_bytes = 0;
   bool active_expire = false;

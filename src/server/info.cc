@@ -124,6 +124,9 @@ void MemorySection(const Source& s, Text* out) {
   out->Field("mem_allocator", AllocatorName());
   out->Field("engine_memtable_bytes", engine.memtable_bytes);
   out->Field("engine_block_cache_bytes", engine.block_cache_bytes);
+  out->Field("engine_record_cache_bytes", engine.record_cache_bytes);
+  out->Field("engine_record_cache_hits", engine.record_cache_hits);
+  out->Field("engine_record_cache_misses", engine.record_cache_misses);
   out->Field("engine_table_reader_bytes", engine.table_reader_bytes);
   out->Field("inflight_bytes", s.replica.pending_bytes);
 }

@@ -109,6 +109,10 @@ std::string MetricsText(Server& server) {
   text.Gauge("rocksdb_memtable_bytes", "Bytes in memtables.", engine.memtable_bytes);
   text.Gauge("rocksdb_sst_bytes", "Bytes of live SST files.", engine.sst_bytes);
   text.Gauge("rocksdb_block_cache_bytes", "Bytes in the block cache.", engine.block_cache_bytes);
+  text.Gauge("record_cache_bytes", "Bytes in the cache of records.", engine.record_cache_bytes);
+  text.Counter("record_cache_hits_total", "Records found in the cache.", engine.record_cache_hits);
+  text.Counter("record_cache_misses_total", "Records not found in the cache.",
+               engine.record_cache_misses);
   text.Gauge("rocksdb_table_reader_bytes", "Bytes of indexes and filters.",
              engine.table_reader_bytes);
   text.Gauge("rocksdb_pending_compaction_bytes", "Estimated bytes to be compacted.",

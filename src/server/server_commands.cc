@@ -314,7 +314,8 @@ Status SlowlogHelp(LocalContext&, Args, Writer& reply) {
 
 Status MemoryDoctor(LocalContext&, Args, Writer& reply) {
   reply.Verbatim(
-      "Data lives on disk. Memory is bounded by the options block-cache, write-buffer, log-cache, "
+      "Data lives on disk. Memory is bounded by the options record-cache, block-cache, "
+      "write-buffer, log-cache, "
       "max-inflight-bytes and output-memory; INFO memory has what is used.\n");
   return Status::Ok();
 }
@@ -349,6 +350,7 @@ Status MemoryStats(LocalContext& ctx, Args, Writer& reply) {
       {"clients.normal", clients},
       {"engine.memtables", engine.memtable_bytes},
       {"engine.block-cache", engine.block_cache_bytes},
+      {"engine.record-cache", engine.record_cache_bytes},
       {"engine.table-readers", engine.table_reader_bytes},
       {"keys.count", static_cast<uint64_t>(keys)},
       {"allocator.allocated", memory.allocated_bytes},

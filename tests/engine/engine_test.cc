@@ -11,6 +11,7 @@
 #include "engine/checkpoint.h"
 #include "engine/system_keys.h"
 #include "tests/engine/scratch.h"
+#include "tests/support/seed.h"
 
 namespace metastore::engine {
 namespace {
@@ -180,10 +181,7 @@ TEST_F(EngineTest, IteratorsOfATxnMergeWhatIsGatheredWithWhatIsStored) {
 }
 
 TEST_F(EngineTest, RandomOperationsAgreeWithAMap) {
-  const uint64_t seed = ::testing::UnitTest::GetInstance()->random_seed() + 10;
-  SCOPED_TRACE("seed " + std::to_string(seed));
-  RecordProperty("seed", std::to_string(seed));
-  Random random(seed);
+  Random random(test::Seed());
   using Model = std::array<std::map<std::string, std::string>, 3>;
   Model model;
   struct Kept {

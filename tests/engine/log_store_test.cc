@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "tests/engine/scratch.h"
+#include "tests/support/seed.h"
 
 namespace metastore::engine {
 namespace {
@@ -310,10 +311,7 @@ TEST_F(LogStoreTest, AnEntryOf40MegabytesSurvives) {
 // The model is a vector; after each step a copy of the files, as a kill would leave them, must
 // hold exactly what was acknowledged.
 TEST_F(LogStoreTest, RandomOperationsAgreeWithAModelAfterEveryKill) {
-  const uint64_t seed = ::testing::UnitTest::GetInstance()->random_seed() + 20;
-  SCOPED_TRACE("seed " + std::to_string(seed));
-  RecordProperty("seed", std::to_string(seed));
-  Random random(seed);
+  Random random(test::Seed());
   std::vector<Entry> model;
   Position start;
   Term term = 1;

@@ -9,6 +9,7 @@
 
 #include "tests/support/fake_replica.h"
 #include "tests/support/local_commands.h"
+#include "tests/support/seed.h"
 
 namespace metastore::server {
 namespace {
@@ -437,9 +438,7 @@ TEST_F(DispatcherTest, StatisticsCountCallsErrorsAndMisses) {
 // Random pipelines of several clients with answers at random moments: each client sees what it
 // would see alone on a store of its own, since each has its own keys.
 TEST_F(DispatcherTest, RandomPipelinesReplyAsASerialStoreWould) {
-  uint64_t seed = static_cast<uint64_t>(::testing::UnitTest::GetInstance()->random_seed());
-  std::printf("seed %lu (repeat with --gtest_random_seed)\n", static_cast<unsigned long>(seed));
-  Random random(seed);
+  Random random(test::Seed());
   struct Client {
     std::unique_ptr<Session> session;
     std::string key, wanted, got;

@@ -6,15 +6,12 @@
 #include <string>
 
 #include "base/random.h"
+#include "tests/support/seed.h"
 
 namespace metastore::server {
 namespace {
 
-Random Seeded() {
-  auto seed = static_cast<uint64_t>(::testing::UnitTest::GetInstance()->random_seed());
-  std::printf("seed %lu (repeat with --gtest_random_seed)\n", static_cast<unsigned long>(seed));
-  return Random(seed);
-}
+Random Seeded() { return Random(test::Seed()); }
 
 TEST(SessionTest, SlotsFilledInAnyOrderLeaveInTheOrderOfRequests) {
   Random random = Seeded();
