@@ -1,7 +1,7 @@
 // The names of Family::kSystem: what a replica keeps beside the keyspace. All of it is written by
 // apply through a Txn, so it is part of the replicated state, of flushes and of snapshots.
 //
-//   applied     := 'a'              value := index:be64 term:be64 now_ms:be64
+//   applied     := 'a'              value := index:be64 term:be64 now_ms:be64 digest:be64
 //   dead coll.  := 'c' id:be64      value := bytes (what src/types needs to remove the elements)
 //   dead prefix := 'd' prefix:u8    value := bytes (how far its removal is)
 //   function    := 'f' library      value := bytes
@@ -71,7 +71,8 @@ inline std::string UserKey(std::string_view name) { return std::string(kUserPref
 struct Applied {
   uint64_t index = 0;
   uint64_t term = 0;
-  int64_t now_ms = 0;  // the leader's stamp of that entry: no later time may be below it
+  int64_t now_ms = 0;   // the leader's stamp of that entry: no later time may be below it
+  uint64_t digest = 0;  // of all effects up to that entry (effect_digest.h)
   friend bool operator==(const Applied&, const Applied&) = default;
 };
 
@@ -80,13 +81,14 @@ inline std::string EncodeApplied(const Applied& applied) {
   PutBig64(&value, applied.index);
   PutBig64(&value, applied.term);
   PutBig64(&value, static_cast<uint64_t>(applied.now_ms));
+  PutBig64(&value, applied.digest);
   return value;
 }
 inline std::optional<Applied> DecodeApplied(std::string_view value) {
   Applied applied;
   uint64_t now_ms;
   if (!TakeBig64(&value, &applied.index) || !TakeBig64(&value, &applied.term) ||
-      !TakeBig64(&value, &now_ms) || !value.empty()) {
+      !TakeBig64(&value, &now_ms) || !TakeBig64(&value, &applied.digest) || !value.empty()) {
     return std::nullopt;
   }
   applied.now_ms = static_cast<int64_t>(now_ms);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "engine/effect_digest.h"
 #include "engine/view.h"
 
 namespace metastore::engine {
@@ -42,8 +43,14 @@ class Txn : public View {
 
   virtual Random& random() = 0;
 
+  // Of every Put, Delete and DeleteDeadRange. The state machine keeps it with the applied index.
+  EffectDigest& digest() { return digest_; }
+
   // Bytes gathered since the last commit, for the state machine's turn limit.
   virtual size_t bytes() const = 0;
+
+ protected:
+  EffectDigest digest_;
 };
 
 }  // namespace metastore::engine

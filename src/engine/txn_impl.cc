@@ -136,15 +136,18 @@ void TxnImpl::BeginEntry(uint64_t index, int64_t now_ms, uint64_t seed) {
 }
 
 void TxnImpl::Put(Family family, std::string_view key, std::string value) {
+  digest_.Put(family, key, value);
   bytes_ += overlay(family).Set(key, std::move(value));
 }
 
 void TxnImpl::Delete(Family family, std::string_view key) {
+  digest_.Delete(family, key);
   bytes_ += overlay(family).Set(key, std::nullopt);
 }
 
 void TxnImpl::DeleteDeadRange(Family family, std::string_view from, std::string_view to) {
   CHECK_LT(from, to);
+  digest_.DeleteRange(family, from, to);
   dead_ranges_.push_back({family, std::string(from), std::string(to)});
   bytes_ += static_cast<int64_t>(from.size() + to.size() + sizeof(DeadRange));
 }

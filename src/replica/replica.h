@@ -100,7 +100,9 @@ struct ReplicaInfo {
   uint64_t snapshots_installed = 0;
   uint64_t leader_changes = 0;
   uint64_t expired_keys = 0;
-  std::vector<PeerInfo> peers;  // without this node
+  raft::Index state_compared_index = 0;  // the last one at which a peer had the same state
+  uint64_t state_differs = 0;            // peers whose state differed when last compared
+  std::vector<PeerInfo> peers;           // without this node
 };
 
 class Replica {

@@ -40,11 +40,15 @@ void StateMachine::Reload() {
   entry_time_ms_ = 0;
   membership_index_ = 0;
   sessions_.clear();
+  digest_points_.clear();
+  engine_->txn().digest().Restore(0);
   const engine::Txn& txn = engine_->txn();
   std::string record;
   if (!txn.Get(Family::kSystem, engine::kAppliedKey, &record)) return;
   applied_ = DecodeApplied(record);
-  entry_time_ms_ = engine::DecodeApplied(record)->now_ms;
+  const engine::Applied applied = *engine::DecodeApplied(record);
+  entry_time_ms_ = applied.now_ms;
+  engine_->txn().digest().Restore(applied.digest);
   if (txn.Get(Family::kSystem, engine::kMembershipKey, &record)) {
     std::string_view value = record;
     CHECK(TakeBig64(&value, &membership_index_));
@@ -75,6 +79,14 @@ uint64_t StateMachine::own_seq() const {
 }
 
 void StateMachine::Apply(const raft::Entry& entry, std::vector<LaneReply>* replies) {
+  engine_->txn().digest().Entry(entry.index);
+  ApplyEntry(entry, replies);
+  if (entry.index % kDigestInterval == 0) {
+    digest_points_.push_back({entry.index, engine_->txn().digest().value()});
+  }
+}
+
+void StateMachine::ApplyEntry(const raft::Entry& entry, std::vector<LaneReply>* replies) {
   CHECK_EQ(entry.index, applied_.index + 1);
   CHECK_GE(entry.term, applied_.term);
   applied_ = {entry.term, entry.index};
@@ -233,8 +245,9 @@ void StateMachine::Commit() {
     txn.Put(Family::kSystem, engine::kMembershipKey, std::move(value));
     membership_dirty_ = false;
   }
-  txn.Put(Family::kSystem, engine::kAppliedKey,
-          engine::EncodeApplied({applied_.index, applied_.term, entry_time_ms_}));
+  txn.Put(
+      Family::kSystem, engine::kAppliedKey,
+      engine::EncodeApplied({applied_.index, applied_.term, entry_time_ms_, txn.digest().value()}));
   engine_->Commit();
   dirty_ = false;
   must_commit_ = false;

@@ -13,6 +13,7 @@
 #include "commands/command_spec.h"
 #include "engine/engine.h"
 #include "raft/types.h"
+#include "replica/divergence.h"
 #include "replica/proposal.h"
 #include "replica/replica.h"
 
@@ -61,6 +62,9 @@ class StateMachine {
   // Reads its own state anew, after the engine installed a snapshot.
   void Reload();
 
+  // The digests at multiples of kDigestInterval since the last call.
+  std::vector<DigestPoint> TakeDigestPoints() { return std::exchange(digest_points_, {}); }
+
   raft::Position applied() const { return applied_; }
   raft::Index membership_index() const { return membership_index_; }
   // What is applied of this node's own session.
@@ -71,6 +75,7 @@ class StateMachine {
   static raft::Position DecodeApplied(std::string_view record);
 
  private:
+  void ApplyEntry(const raft::Entry& entry, std::vector<LaneReply>* replies);
   void ApplyBatches(EntryReader* reader, std::vector<LaneReply>* replies);
   void ApplyBatch(const BatchHeader& header, EntryReader* reader, bool own, std::string* bytes,
                   std::vector<uint64_t>* ends);
@@ -92,6 +97,7 @@ class StateMachine {
   bool dirty_ = false;
   bool must_commit_ = false;
   uint64_t expired_keys_ = 0;
+  std::vector<DigestPoint> digest_points_;
   Item item_;  // reused
   ReplyRoom reply_room_;
   size_t turn_reply_bytes_ = 0;  // of replies since the last Commit

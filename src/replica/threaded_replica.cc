@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <utility>
 #include <variant>
@@ -17,6 +18,7 @@
 #include "base/mailbox.h"
 #include "base/thread_role.h"
 #include "engine/system_keys.h"
+#include "replica/divergence.h"
 #include "replica/peer.pb.h"
 #include "replica/snapshot_transfer.h"
 #include "types/keyspace.h"
@@ -32,6 +34,8 @@ constexpr size_t kMaxExpiredPerBatch = 1000;
 constexpr int64_t kExpireIntervalNs = 100'000'000;
 constexpr int64_t kMaintenanceIntervalNs = 500'000'000;
 constexpr int64_t kInfoIntervalNs = 20'000'000;
+constexpr int64_t kDigestIntervalNs = 1'000'000'000;
+constexpr uint32_t kDigestVersion = 1;
 
 // --- what comes to the raft role -----------------------------------------------------------------
 struct SubmitEvent {
@@ -97,6 +101,7 @@ class ThreadedReplica : public Replica,
         transport_(transport),
         alone_(options.peers.empty()),
         raft_inbox_([transport] { transport->Wake(); }),
+        divergence_(options.driver.raft.id),
         state_machine_(engine, options.driver.raft.id, options.driver.incarnation,
                        options.find_command),
         active_expire_(options.active_expire) {
@@ -235,6 +240,42 @@ class ThreadedReplica : public Replica,
     transport_->AcceptForwards(driver_->WantsForwards());
     if (now_ns_ - last_expire_ns_ >= kExpireIntervalNs) StartExpiry();
     if (now_ns_ - last_info_ns_ >= kInfoIntervalNs) PublishInfo();
+    SendDigests();
+    if (now_ns_ - last_digest_ns_ >= kDigestIntervalNs) CompareDigests();
+  }
+
+  void SendDigests() {
+    for (const DigestPoint& point : divergence_.TakeReports()) {
+      peer::StateDigest report;
+      report.set_index(point.index);
+      report.set_digest(point.digest);
+      report.set_version(kDigestVersion);
+      std::string frame =
+          wire::MakeFrame(wire::FrameType::kStateDigest, report.SerializeAsString());
+      for (const PeerInfo& peer : info_.peers) {
+        transport_->Send(peer.id, wire::Channel::kRaft, frame);
+      }
+    }
+  }
+
+  void CompareDigests() {
+    last_digest_ns_ = now_ns_;
+    if (driver_->node().role() == raft::Role::kLeader) divergence_.Ask();
+    DivergenceWatch::Verdict verdict = divergence_.Judge(driver_->node().membership());
+    // Not at once: the others are to hear what this node computed.
+    CHECK_MSG(!verdict.wrong || !found_wrong_,
+              "this node's state differs from that of a majority at index " +
+                  std::to_string(*verdict.wrong) +
+                  ": stop, keep its data directory for an inquiry and add the node again with an "
+                  "empty one");
+    found_wrong_ = verdict.wrong.has_value();
+    for (raft::NodeId node : verdict.differing) {
+      if (!told_differing_.insert(node).second) continue;
+      log::error("the state of node {} differs from this node's", node);
+    }
+    std::lock_guard<std::mutex> lock(info_mutex_);
+    info_.state_compared_index = verdict.compared;
+    info_.state_differs = verdict.differing.size();
   }
 
   // Without peers the raft role has nothing to do while the log syncs but to wait for it, so it
@@ -287,6 +328,16 @@ class ThreadedReplica : public Replica,
       case wire::FrameType::kSnapshotAck:
         sender_->OnAck(from, frame.body, now_ns_);
         return true;
+      case wire::FrameType::kStateDigest: {
+        peer::StateDigest report;
+        if (!report.ParseFromArray(frame.body.data(), static_cast<int>(frame.body.size()))) {
+          return false;
+        }
+        if (report.version() == kDigestVersion) {
+          divergence_.OnReport(from, {report.index(), report.digest()});
+        }
+        return true;
+      }
       case wire::FrameType::kHello:
       case wire::FrameType::kRefusal:
         return false;
@@ -502,6 +553,7 @@ class ThreadedReplica : public Replica,
     uint64_t own_seq = state_machine_.own_seq();
     PostBack([this, snapshot, own_seq] {
       ++snapshots_installed_;
+      divergence_.OnInstalled();
       driver_->OnInstalled(snapshot, own_seq);
     });
   }
@@ -517,6 +569,11 @@ class ThreadedReplica : public Replica,
       for (LaneReply& reply : replies_) Deliver(reply.lane, std::move(reply.reply));
       replies_.clear();
       raft_inbox_.Put(AppliedEvent{now, state_machine_.own_seq()});
+      if (std::vector<DigestPoint> points = state_machine_.TakeDigestPoints(); !points.empty()) {
+        PostBack([this, points = std::move(points)] {
+          for (const DigestPoint& point : points) divergence_.OnApplied(point);
+        });
+      }
     }
     std::erase_if(grants_, [this, &now](const GrantTask& grant) {
       if (grant.index > now.index) return false;
@@ -647,7 +704,11 @@ class ThreadedReplica : public Replica,
   int64_t now_ns_ = 0;
   int64_t last_expire_ns_ = 0;
   int64_t last_info_ns_ = 0;
+  int64_t last_digest_ns_ = 0;
   bool expiry_under_way_ = false;
+  DivergenceWatch divergence_;
+  bool found_wrong_ = false;
+  std::set<raft::NodeId> told_differing_;
   uint64_t snapshots_sent_ = 0;
   uint64_t snapshots_installed_ = 0;
 

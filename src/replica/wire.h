@@ -33,6 +33,7 @@ enum class FrameType : uint8_t {
   kSnapshotOffer = 5,
   kSnapshotChunk = 6,
   kSnapshotAck = 7,
+  kStateDigest = 8,
 };
 
 // A whole frame around `body`.

@@ -243,6 +243,8 @@ void RaftSection(const Source& s, Text* out) {
   out->Field("raft_snapshots_sent", info.snapshots_sent);
   out->Field("raft_snapshots_installed", info.snapshots_installed);
   out->Field("raft_leader_changes", info.leader_changes);
+  out->Field("raft_state_compared_index", info.state_compared_index);
+  out->Field("raft_state_differs", info.state_differs);
   out->Field("raft_peers", info.peers.size());
   for (const replica::PeerInfo& peer : info.peers) {
     out->Line(fmt::format("raft_peer{}:address={},state={},match={},last_contact_ms={},learner={}",

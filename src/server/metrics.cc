@@ -98,6 +98,8 @@ std::string MetricsText(Server& server) {
   text.Counter("raft_log_written_bytes_total", "Bytes written to the log.", raft.log_bytes_written);
   text.Counter("raft_leader_changes_total", "Changes of leader seen.", raft.leader_changes);
   text.Counter("raft_snapshots_sent_total", "Snapshots sent.", raft.snapshots_sent);
+  text.Gauge("raft_state_differs", "Peers whose state differed when last compared.",
+             raft.state_differs);
   text.Counter("raft_snapshots_installed_total", "Snapshots installed.", raft.snapshots_installed);
   text.Counter("expired_keys_total", "Keys deleted because they were due.", raft.expired_keys);
   text.Type("raft_peer_match_index", "gauge", "Highest index known on a peer (leader only).");

@@ -20,8 +20,8 @@ TEST(SystemKeysTest, KeysHaveTheirGoldenBytes) {
 }
 
 TEST(SystemKeysTest, ValuesHaveTheirGoldenBytesAndDecode) {
-  Applied applied{1, 2, 3};
-  std::string bytes = "\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0\3"s;
+  Applied applied{1, 2, 3, 4};
+  std::string bytes = "\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0\3\0\0\0\0\0\0\0\4"s;
   EXPECT_EQ(EncodeApplied(applied), bytes);
   EXPECT_EQ(DecodeApplied(bytes), applied);
   EXPECT_EQ(DecodeApplied(bytes + "x"), std::nullopt);

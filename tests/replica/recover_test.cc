@@ -37,7 +37,7 @@ class RecoverTest : public testing::Test {
   // The state machine as an installed snapshot leaves it.
   void WriteApplied(raft::Position applied) {
     engine_->txn().Put(engine::Family::kSystem, engine::kAppliedKey,
-                       engine::EncodeApplied({applied.index, applied.term, 0}));
+                       engine::EncodeApplied({applied.index, applied.term, 0, 0}));
     engine_->Commit();
     CHECK_OK(engine_->Flush());
   }

@@ -249,6 +249,11 @@ class Simulation {
     Raise(op.key, value.size());
     seen_.push_back({op.key, value});
   }
+  // What replicas computed from the same log must never differ, not even in between.
+  void OnDigest(raft::Index index, uint64_t digest) {
+    uint64_t seen = digests_.emplace(index, digest).first->second;
+    if (seen != digest) Fail("replicas differ at index " + std::to_string(index));
+  }
   void Mix(uint64_t v) {
     result_.fingerprint = (result_.fingerprint ^ v) * 0x9e3779b97f4a7c15;
     result_.fingerprint ^= result_.fingerprint >> 29;
@@ -503,6 +508,7 @@ class Simulation {
   std::vector<Packet> network_;
   std::set<std::pair<raft::NodeId, raft::NodeId>> cut_;
   uint64_t next_token_ = 1;
+  std::map<raft::Index, uint64_t> digests_;
   std::vector<size_t> acknowledged_;
   std::vector<Placed> placed_;
   std::set<std::string> unknown_, refused_;
@@ -642,6 +648,7 @@ void Run::ApplySome(Random& random) {
   if (applied) {
     state_machine_.Commit();
     for (LaneReply& reply : replies) OnReply(reply.reply);
+    simulation_->OnDigest(state_machine_.applied().index, disk_->engine.txn().digest().value());
     driver_->OnApplied(state_machine_.applied(), state_machine_.own_seq());
   }
   ServeGranted();

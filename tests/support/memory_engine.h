@@ -123,14 +123,17 @@ class MemoryTxn : public MemoryReader<engine::Txn> {
     random_ = Random(seed);
   }
   void Put(Family family, std::string_view key, std::string value) override {
+    digest_.Put(family, key, value);
     bytes_ += key.size() + value.size();
     gathered_[static_cast<size_t>(family)].insert_or_assign(std::string(key), std::move(value));
   }
   void Delete(Family family, std::string_view key) override {
+    digest_.Delete(family, key);
     bytes_ += key.size();
     gathered_[static_cast<size_t>(family)].insert_or_assign(std::string(key), std::nullopt);
   }
   void DeleteDeadRange(Family family, std::string_view from, std::string_view to) override {
+    digest_.DeleteRange(family, from, to);
     Table& table = (*tables_)[family];
     table.erase(table.lower_bound(from), to.empty() ? table.end() : table.lower_bound(to));
   }

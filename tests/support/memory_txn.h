@@ -63,14 +63,17 @@ class MemoryTxn final : public engine::Txn {
     random_ = Random(seed);
   }
   void Put(engine::Family family, std::string_view key, std::string value) override {
+    digest_.Put(family, key, value);
     rows(family).insert_or_assign(std::string(key), std::move(value));
   }
   void Delete(engine::Family family, std::string_view key) override {
+    digest_.Delete(family, key);
     auto it = rows(family).find(key);
     if (it != rows(family).end()) rows(family).erase(it);
   }
   void DeleteDeadRange(engine::Family family, std::string_view from, std::string_view to) override {
     CHECK_LT(from, to);
+    digest_.DeleteRange(family, from, to);
     rows(family).erase(rows(family).lower_bound(from), rows(family).lower_bound(to));
   }
   void SetDatabases(const engine::DatabaseMap& map) override { databases_ = map; }
