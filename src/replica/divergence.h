@@ -27,8 +27,6 @@ struct DigestPoint {
 
 class DivergenceWatch {
  public:
-  explicit DivergenceWatch(raft::NodeId self) : self_(self) {}
-
   // What this node computed, in the order of indexes.
   void OnApplied(DigestPoint point);
   // A snapshot replaced the state: what was computed before it says nothing about it.
@@ -50,7 +48,6 @@ class DivergenceWatch {
   void Report(raft::Index index);
   void Compare(raft::Index index);
 
-  const raft::NodeId self_;
   std::map<raft::Index, uint64_t> own_;
   std::map<raft::Index, std::map<raft::NodeId, uint64_t>> reports_;
   std::set<raft::Index> reported_;

@@ -101,7 +101,6 @@ class ThreadedReplica : public Replica,
         transport_(transport),
         alone_(options.peers.empty()),
         raft_inbox_([transport] { transport->Wake(); }),
-        divergence_(options.driver.raft.id),
         state_machine_(engine, options.driver.raft.id, options.driver.incarnation,
                        options.find_command),
         active_expire_(options.active_expire) {

@@ -9,7 +9,7 @@ constexpr raft::Index kOne = kDigestInterval, kTwo = 2 * kDigestInterval;
 const raft::Membership kThree{{1, 2, 3}, {}, {}};
 
 TEST(DivergenceTest, TheLeaderSaysItsNewestPointOnceAndAFollowerAnswersWhenItIsThere) {
-  DivergenceWatch leader(1), follower(2);
+  DivergenceWatch leader, follower;
   leader.Ask();
   EXPECT_TRUE(leader.TakeReports().empty());
   leader.OnApplied({kOne, 11});
@@ -29,7 +29,7 @@ TEST(DivergenceTest, TheLeaderSaysItsNewestPointOnceAndAFollowerAnswersWhenItIsT
 }
 
 TEST(DivergenceTest, TheOneThatDiffersFromAMajorityIsWrongAndTheOthersAreNot) {
-  DivergenceWatch right(1), wrong(3);
+  DivergenceWatch right, wrong;
   right.OnApplied({kOne, 11});
   right.OnReport(2, {kOne, 11});
   right.OnReport(3, {kOne, 99});
@@ -45,7 +45,7 @@ TEST(DivergenceTest, TheOneThatDiffersFromAMajorityIsWrongAndTheOthersAreNot) {
 }
 
 TEST(DivergenceTest, WithoutAMajorityNobodyIsWrong) {
-  DivergenceWatch watch(1);
+  DivergenceWatch watch;
   watch.OnApplied({kOne, 11});
   watch.OnReport(2, {kOne, 22});
   watch.OnReport(3, {kOne, 33});
@@ -55,7 +55,7 @@ TEST(DivergenceTest, WithoutAMajorityNobodyIsWrong) {
 }
 
 TEST(DivergenceTest, AJointConfigurationNeedsBothMajorities) {
-  DivergenceWatch watch(1);
+  DivergenceWatch watch;
   watch.OnApplied({kOne, 11});
   watch.OnReport(2, {kOne, 22});
   watch.OnReport(3, {kOne, 22});
@@ -64,7 +64,7 @@ TEST(DivergenceTest, AJointConfigurationNeedsBothMajorities) {
 }
 
 TEST(DivergenceTest, ASnapshotClearsWhatWasComputedBefore) {
-  DivergenceWatch watch(3);
+  DivergenceWatch watch;
   watch.OnApplied({kOne, 99});
   watch.OnReport(1, {kOne, 11});
   watch.OnReport(2, {kOne, 11});
@@ -77,7 +77,7 @@ TEST(DivergenceTest, ASnapshotClearsWhatWasComputedBefore) {
 }
 
 TEST(DivergenceTest, APeerThatAgreesAgainNoLongerDiffers) {
-  DivergenceWatch watch(1);
+  DivergenceWatch watch;
   watch.OnApplied({kOne, 11});
   watch.OnReport(3, {kOne, 99});
   watch.OnApplied({kTwo, 22});
@@ -86,7 +86,7 @@ TEST(DivergenceTest, APeerThatAgreesAgainNoLongerDiffers) {
 }
 
 TEST(DivergenceTest, MemoryIsBoundedWhateverPeersSay) {
-  DivergenceWatch watch(1);
+  DivergenceWatch watch;
   for (raft::Index i = 1; i <= 100'000; ++i) {
     watch.OnApplied({i * kDigestInterval, i});
     watch.OnReport(2, {i * kDigestInterval, i});
