@@ -2,6 +2,7 @@
 
 #include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -177,6 +178,7 @@ bufferevent* HttpServer::OnConnection(event_base* base, void* self) {
   incoming->server = server;
   incoming->bev = bev;
   CHECK(evbuffer_add_cb(bufferevent_get_input(bev), &OnReceived, incoming.get()) != nullptr);
+  CHECK(evbuffer_add_cb(bufferevent_get_output(bev), &OnOutput, incoming.get()) != nullptr);
   server->incoming_.emplace(bev, std::move(incoming));
   server->loop_->stats().connections_received.Add(1);
   server->UpdateAccepting();
@@ -205,6 +207,36 @@ void HttpServer::Account(Incoming* incoming, size_t received) {
   incoming->received = received;
 }
 
+void HttpServer::OnOutput(evbuffer*, const evbuffer_cb_info* info, void* argument) {
+  auto* incoming = static_cast<Incoming*>(argument);
+  if (incoming->closed) return;
+  incoming->server->AccountUnsent(incoming, info->orig_size + info->n_added - info->n_deleted);
+}
+
+void HttpServer::AccountUnsent(Incoming* incoming, size_t unsent) {
+  loop_->AddUnsent(incoming->unsent, unsent);
+  incoming->unsent = unsent;
+}
+
+bool HttpServer::CloseWorstReader(size_t bytes) {
+  Incoming* worst = nullptr;
+  for (auto& [bev, incoming] : incoming_) {
+    if (incoming->unsent <= bytes || incoming->closed) continue;
+    worst = incoming.get();
+    bytes = worst->unsent;
+  }
+  if (worst == nullptr) return false;
+  log::warn(
+      "an HTTP client closed: unread replies exceed twice output-memory and it has most, {} bytes",
+      bytes);
+  loop_->stats().output_limit_disconnections.Add(1);
+  AccountUnsent(worst, 0);
+  worst->closed = true;
+  // evhttp sees the end of the connection and frees it.
+  ::shutdown(bufferevent_getfd(worst->bev), SHUT_RDWR);
+  return true;
+}
+
 void HttpServer::Sweep() {
   for (auto it = incoming_.begin(); it != incoming_.end();) {
     bufferevent_data_cb on_read = nullptr, on_write = nullptr;
@@ -215,6 +247,7 @@ void HttpServer::Sweep() {
       continue;
     }
     Account(it->second.get(), 0);
+    AccountUnsent(it->second.get(), 0);
     bufferevent_decref(it->first);
     it = incoming_.erase(it);
   }
@@ -393,7 +426,16 @@ void HttpServer::Start(evhttp_request* request, std::string_view command, std::s
   started->key = std::move(key);
   Request* raw = started.get();
   requests_.emplace(number, std::move(started));
-  if (!Offer(raw)) refused_.push_back(number);
+  if (raw->command == "GET" && gets_ >= kMaxHttpGets) {
+    held_gets_.push_back(number);
+    return;
+  }
+  OfferFirst(raw, number);
+}
+
+void HttpServer::OfferFirst(Request* request, uint64_t number) {
+  if (request->command == "GET") ++gets_;
+  if (!Offer(request)) refused_.push_back(number);
 }
 
 bool HttpServer::Offer(Request* request) {
@@ -405,6 +447,11 @@ bool HttpServer::Offer(Request* request) {
 }
 
 void HttpServer::Retry() {
+  while (HasRunnable()) {
+    uint64_t number = held_gets_.front();
+    held_gets_.pop_front();
+    OfferFirst(requests_.at(number).get(), number);
+  }
   if (refused_.empty()) return;
   retried_.swap(refused_);
   refused_.clear();
@@ -420,6 +467,7 @@ void HttpServer::OnReply(server::Session* session) {
   CHECK(found != requests_.end());
   std::unique_ptr<Request> request = std::move(found->second);
   requests_.erase(found);
+  if (request->command == "GET") --gets_;
   std::string reply = session->output().TakeAll();
   Finish(request.get(), std::move(reply));
   loop_->dispatcher().Close(std::move(request->session));

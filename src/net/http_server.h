@@ -14,6 +14,7 @@
 #include <event2/listener.h>
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -34,6 +35,8 @@ inline constexpr size_t kMaxHttpConnections = 1024;
 // Bytes of bodies that have arrived and are not yet answered, of all connections. Above it only
 // the connection that has received most goes on being read.
 inline constexpr size_t kMaxHttpBufferedBytes = size_t{256} << 20;
+// GETs under way: each may bring a value of any size before the loop looks at what is unsent.
+inline constexpr size_t kMaxHttpGets = 32;
 // A connection that sends nothing, within a request or between two, is closed after it.
 inline constexpr int kHttpTimeoutS = 300;
 
@@ -62,6 +65,10 @@ class HttpServer {
   void Retry();
   // Accepts no more connections; requests that come on open ones are answered 503.
   void Stop();
+  // GETs that waited for others' replies and may run now: do not wait for events.
+  bool HasRunnable() const { return !held_gets_.empty() && gets_ < kMaxHttpGets; }
+  // Closes the connection with the most unsent bytes if they are more than `bytes`.
+  bool CloseWorstReader(size_t bytes);
   // Not yet answered.
   size_t requests() const { return requests_.size() + changes_.size(); }
 
@@ -73,12 +80,15 @@ class HttpServer {
     HttpServer* server = nullptr;
     bufferevent* bev = nullptr;
     size_t received = 0;  // since the last answer
+    size_t unsent = 0;    // of the reply; the loop counts it with those of RESP clients
     bool paused = false;
+    bool closed = false;  // by CloseWorstReader
   };
 
   static void OnRequest(evhttp_request* request, void* self);
   static bufferevent* OnConnection(event_base* base, void* self);
   static void OnReceived(evbuffer* input, const evbuffer_cb_info* info, void* incoming);
+  static void OnOutput(evbuffer* output, const evbuffer_cb_info* info, void* incoming);
   static void OnAcceptError(evconnlistener* listener, void* self);
   static void OnTick(evutil_socket_t, short, void* self);
   void Serve(evhttp_request* request);
@@ -86,6 +96,7 @@ class HttpServer {
   void ServeMembership(evhttp_request* request, MembershipRequest change);
   void AnswerMembership(uint64_t number, MembershipAnswer answer);
   void Start(evhttp_request* request, std::string_view command, std::string key);
+  void OfferFirst(Request* request, uint64_t number);
   bool Offer(Request* request);
   void Finish(Request* request, std::string reply);
   // `skip` bytes of the front of `body` are not sent.
@@ -93,6 +104,7 @@ class HttpServer {
              size_t skip = 0);
   bool Authorized(evhttp_request* request) const;
   void Account(Incoming* incoming, size_t received);
+  void AccountUnsent(Incoming* incoming, size_t unsent);
   void Sweep();
   void UpdateAccepting();
 
@@ -111,6 +123,8 @@ class HttpServer {
   std::unordered_map<uint64_t, evhttp_request*> changes_;            // membership, with the hook
   std::vector<uint64_t> refused_;  // requests whose command was not taken yet
   std::vector<uint64_t> retried_;
+  size_t gets_ = 0;                 // offered and not finished
+  std::deque<uint64_t> held_gets_;  // not offered: too many are under way
   bool stopping_ = false;
 };
 

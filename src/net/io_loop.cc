@@ -104,7 +104,8 @@ void IoLoop::Join() {
 void IoLoop::Run() {
   role_.Bind();
   while (true) {
-    bool waits = runnable_.empty() && !dispatcher_.HasRunnableReads();
+    bool waits = runnable_.empty() && !dispatcher_.HasRunnableReads() &&
+                 (http_ == nullptr || !http_->HasRunnable());
     int flags = EVLOOP_ONCE | (waits ? 0 : EVLOOP_NONBLOCK);
     CHECK_GE(event_base_loop(base_, flags), 0);
     ResumeStalled();
@@ -181,6 +182,7 @@ void IoLoop::CloseWorstReader() {
   for (const auto& [id, connection] : connections_) {
     if (worst == nullptr || connection->unsent() > worst->unsent()) worst = connection.get();
   }
+  if (http_ != nullptr && http_->CloseWorstReader(worst == nullptr ? 0 : worst->unsent())) return;
   CHECK(worst != nullptr);
   log::warn(
       "client {} {} closed: unread replies exceed twice output-memory and it has most, {} bytes",

@@ -255,7 +255,7 @@ TEST_F(MemoryTest, HttpClientsThatNeverReadDoNotFillTheMemory) {
   Random random(10);
   ASSERT_TRUE(Client(node.redis_port()).Run({"SET", "big", RandomValue(&random, kMegabyte)}).ok());
   ASSERT_TRUE(WaitFor([&] { return PortAnswers(node.http_port()); }));
-  DeafClients deaf(node.http_port(), 600);
+  DeafClients deaf(node.http_port(), 1000);
   const std::string request = "GET /big HTTP/1.1\r\nHost: h\r\n\r\n";
   deaf.Send(request, 100 * request.size());
   ASSERT_TRUE(WaitFor([&] { return Idle(node); }));
