@@ -4,7 +4,7 @@
 //   default:  'h'        → term:varint voted_for:varint commit_index:varint
 //             's'        → term:varint index:varint membership    (the entry before the first kept)
 //             'r' name   → bytes                                  (PutRecord)
-//   membership := (count:varint id:varint × count) × 3            (voters, outgoing, learners)
+//   membership as in raft/types.h
 //
 // What surprises: cutting the log writes no tombstones. Every read is bounded by the start
 // position, so entries at or below it may lie dead in memtables and files; files that hold nothing
@@ -44,7 +44,6 @@ using raft::Term;
 constexpr std::string_view kHardStateKey = "h";
 constexpr std::string_view kStartKey = "s";
 constexpr std::string_view kRecordPrefix = "r";
-constexpr uint64_t kMaxMembers = 1 << 16;
 
 std::string EntryKey(Index index) {
   std::string key;
@@ -69,24 +68,16 @@ std::string EncodeStart(const Position& start, const Membership& membership) {
   std::string value;
   PutVarint(&value, start.term);
   PutVarint(&value, start.index);
-  for (const auto* ids : {&membership.voters, &membership.voters_outgoing, &membership.learners}) {
-    PutVarint(&value, ids->size());
-    for (raft::NodeId id : *ids) PutVarint(&value, id);
-  }
+  value += raft::EncodeMembership(membership);
   return value;
 }
 
 bool DecodeStart(std::string_view value, Position* start, Membership* membership) {
   if (!TakeVarint(&value, &start->term) || !TakeVarint(&value, &start->index)) return false;
-  for (auto* ids : {&membership->voters, &membership->voters_outgoing, &membership->learners}) {
-    uint64_t count;
-    if (!TakeVarint(&value, &count) || count > kMaxMembers) return false;
-    ids->resize(count);
-    for (raft::NodeId& id : *ids) {
-      if (!TakeVarint(&value, &id)) return false;
-    }
-  }
-  return value.empty();
+  Result<Membership> decoded = raft::DecodeMembership(value);
+  if (!decoded.ok()) return false;
+  *membership = std::move(*decoded);
+  return true;
 }
 
 // The fields before the data of an entry.

@@ -175,8 +175,7 @@ int Main(const std::vector<std::string>& flags) {
   options.log_flush_bytes = static_cast<uint64_t>(settings->log_flush_bytes);
   options.active_expire = settings->active_expire;
   options.find_command = FindCommand;
-  Status recovered = replica::RecoverLog(**engine, log_store->get(), &options.driver.raft,
-                                         &options.driver.membership_index);
+  Status recovered = replica::RecoverLog(**engine, log_store->get(), &options.driver.raft);
   if (!recovered.ok()) return Fail(recovered);
   const raft::Config& raft = options.driver.raft;
   log::info("recovered term {}, commit index {}, applied index {}, log {}..{}",

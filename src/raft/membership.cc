@@ -33,6 +33,30 @@ bool TakeIds(std::string_view* in, std::vector<NodeId>* ids) {
   return true;
 }
 
+bool TakePeers(std::string_view* in, std::vector<Peer>* peers) {
+  uint64_t count;
+  if (!TakeVarint(in, &count) || count > in->size()) return false;
+  peers->resize(count);
+  for (Peer& peer : *peers) {
+    uint8_t promote;
+    std::string_view url;
+    if (!TakeVarint(in, &peer.id) || !TakeByte(in, &promote) || promote > 1 ||
+        !TakeBytes(in, &url)) {
+      return false;
+    }
+    peer.promote = promote == 1;
+    peer.url = url;
+  }
+  return true;
+}
+
+// Only of members, sorted by id.
+void TrimPeers(Membership* membership) {
+  std::vector<Peer>& peers = membership->peers;
+  std::erase_if(peers, [&](const Peer& peer) { return !IsMember(*membership, peer.id); });
+  std::sort(peers.begin(), peers.end(), [](const Peer& a, const Peer& b) { return a.id < b.id; });
+}
+
 }  // namespace
 
 std::string EncodeMembership(const Membership& membership) {
@@ -40,6 +64,12 @@ std::string EncodeMembership(const Membership& membership) {
   PutIds(&out, membership.voters);
   PutIds(&out, membership.voters_outgoing);
   PutIds(&out, membership.learners);
+  PutVarint(&out, membership.peers.size());
+  for (const Peer& peer : membership.peers) {
+    PutVarint(&out, peer.id);
+    out.push_back(peer.promote ? 1 : 0);
+    PutBytes(&out, peer.url);
+  }
   return out;
 }
 
@@ -50,7 +80,8 @@ Result<Membership> DecodeMembership(std::string_view data) {
     return Status::Corruption("membership change of an unknown version");
   }
   if (!TakeIds(&data, &membership.voters) || !TakeIds(&data, &membership.voters_outgoing) ||
-      !TakeIds(&data, &membership.learners) || !data.empty()) {
+      !TakeIds(&data, &membership.learners) || !TakePeers(&data, &membership.peers) ||
+      !data.empty()) {
     return Status::Corruption("membership change does not decode");
   }
   return membership;
@@ -81,6 +112,13 @@ bool IsOnlyVoter(const Membership& membership, NodeId id) {
   return !IsJoint(membership) && membership.voters.size() == 1 && membership.voters[0] == id;
 }
 
+const Peer* FindPeer(const Membership& membership, NodeId id) {
+  for (const Peer& peer : membership.peers) {
+    if (peer.id == id) return &peer;
+  }
+  return nullptr;
+}
+
 std::vector<NodeId> Members(const Membership& membership) {
   std::vector<NodeId> all = membership.voters;
   all.insert(all.end(), membership.voters_outgoing.begin(), membership.voters_outgoing.end());
@@ -103,6 +141,7 @@ Status CheckTarget(Membership* target) {
     return Status::InvalidArgument("a member is named twice");
   }
   if (all.front() == kNoNode) return Status::InvalidArgument("0 is not a node id");
+  TrimPeers(target);
   return Status::Ok();
 }
 
@@ -114,6 +153,10 @@ Membership FirstStep(const Membership& current, const Membership& target) {
   if (difference.size() <= 1) return target;
   Membership joint = target;
   joint.voters_outgoing = current.voters;
+  for (const Peer& peer : current.peers) {
+    if (FindPeer(joint, peer.id) == nullptr) joint.peers.push_back(peer);
+  }
+  TrimPeers(&joint);
   return joint;
 }
 
@@ -121,6 +164,7 @@ Membership LeaveJoint(const Membership& joint) {
   CHECK(IsJoint(joint));
   Membership target = joint;
   target.voters_outgoing.clear();
+  TrimPeers(&target);
   return target;
 }
 

@@ -15,11 +15,6 @@
 
 namespace metastore::raft {
 
-//   change     := version:u8(1) ids(voters) ids(voters_outgoing) ids(learners)
-//   ids(list)  := count:varint id:varint...
-std::string EncodeMembership(const Membership& membership);
-Result<Membership> DecodeMembership(std::string_view data);
-
 // Of an entry of type kConfChange that is in the log. A log that does not decode is broken: CHECK.
 Membership MembershipOf(const Entry& entry);
 
@@ -30,6 +25,8 @@ bool IsJoint(const Membership& membership);
 bool IsOnlyVoter(const Membership& membership, NodeId id);
 // Every member once, sorted.
 std::vector<NodeId> Members(const Membership& membership);
+// Null where nothing is known of the member but its vote.
+const Peer* FindPeer(const Membership& membership, NodeId id);
 
 // Sorts the lists of `target` and tells whether a cluster can be changed to it: kInvalidArgument
 // without voters, with an id twice, with id 0, or with a joint part of its own.

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/status.h"
+
 namespace metastore::raft {
 
 using NodeId = uint64_t;  // 1 and up; 0 is "none"
@@ -51,14 +53,32 @@ struct HardState {
   friend bool operator==(const HardState&, const HardState&) = default;
 };
 
+// What the cluster knows of a member beside its vote. raft::Node carries it along and looks at
+// nothing but the id.
+struct Peer {
+  NodeId id = kNoNode;
+  std::string url;       // where its peers reach it: http://host:port
+  bool promote = false;  // a learner that becomes a voter when it has caught up
+  friend bool operator==(const Peer&, const Peer&) = default;
+};
+
 // Who belongs to the cluster. With `voters_outgoing` non-empty the configuration is joint: a
 // decision needs a majority of both sets (thesis 4.3). Each list is sorted.
 struct Membership {
   std::vector<NodeId> voters;
   std::vector<NodeId> voters_outgoing;
   std::vector<NodeId> learners;
+  std::vector<Peer> peers = {};  // sorted by id; every member, where the cluster has addresses
   friend bool operator==(const Membership&, const Membership&) = default;
 };
+
+// The bytes of a membership wherever one is kept: change entries, the log's start, snapshots.
+//
+//   membership := version:u8(1) ids(voters) ids(voters_outgoing) ids(learners) peers
+//   ids(list)  := count:varint id:varint...
+//   peers      := count:varint (id:varint promote:u8 url:bytes)...
+std::string EncodeMembership(const Membership& membership);
+Result<Membership> DecodeMembership(std::string_view data);
 
 // Names a snapshot; its content is the state machine's and travels outside of raft::Node.
 struct SnapshotMetadata {

@@ -22,8 +22,7 @@ RaftDriver::RaftDriver(const DriverOptions& options, const raft::LogReader* log,
       random_(options.seed),
       now_ns_(now_ns),
       last_tick_ns_(now_ns),
-      compacted_(options.raft.log_start.index),
-      membership_index_(options.membership_index) {
+      compacted_(options.raft.log_start.index) {
   // What earlier runs left counts: or the log would grow with every restart.
   for (raft::Index next = compacted_ + 1; next <= options.raft.last_index;) {
     Result<std::vector<raft::Entry>> entries =
@@ -105,7 +104,6 @@ void RaftDriver::OnInstalled(const raft::SnapshotMetadata& snapshot, uint64_t se
   pending_.OnApplied(seq, true, &unknown);
   AnswerExpired(unknown, true);
   node_.OnApplied(snapshot.index);
-  membership_index_ = snapshot.index;
   meter_.clear();
   compacted_ = snapshot.index;
 }
@@ -133,7 +131,7 @@ void RaftDriver::OnFlushed(raft::Position flushed, raft::Index keep_after) {
   }
   // The word that something is applied may come behind the word that it is flushed.
   upto.index = std::min({upto.index, limit, keep_after, node_.GetStatus().applied_index});
-  if (upto.index <= compacted_ || upto.index < membership_index_) return;
+  if (upto.index <= compacted_) return;
   if (upto.index != flushed.index) {
     Result<raft::Term> term = log_->TermAt(upto.index);
     if (!term.ok()) return;
@@ -367,9 +365,6 @@ void RaftDriver::ObeyReady() {
   }
   if (!ready.committed.empty()) {
     out_->PublishCommit(node_.commit_index());
-    for (const raft::Entry& entry : ready.committed) {
-      if (entry.type == raft::EntryType::kConfChange) membership_index_ = entry.index;
-    }
     out_->Apply(std::move(ready.committed));
   }
   FinishReads(ready.read_states);

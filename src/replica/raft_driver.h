@@ -31,8 +31,6 @@ struct DriverOptions {
   // The log keeps this much behind what is applied, for followers that fell back.
   uint64_t log_retain_bytes = 64 << 20;
   uint64_t seed = 0;
-  // The membership may not be cut together with the entries that made it.
-  raft::Index membership_index = 0;
 };
 
 // Forwarded batches that wait for the leader's next entries. Past it the forward connections are
@@ -181,7 +179,6 @@ class RaftDriver {
   std::deque<std::pair<raft::Index, uint64_t>> meter_;
   uint64_t metered_bytes_ = 0;
   raft::Index compacted_ = 0;
-  raft::Index membership_index_;
 };
 
 }  // namespace metastore::replica

@@ -36,15 +36,14 @@ SnapshotSender::SnapshotSender(engine::Engine* engine, Transport* transport, Wor
   Remove(directory_);
 }
 
-void SnapshotSender::Start(raft::NodeId peer, raft::Term term, const raft::Membership& membership,
-                           raft::Index applied, int64_t now_ns) {
+void SnapshotSender::Start(raft::NodeId peer, raft::Term term, raft::Index applied,
+                           int64_t now_ns) {
   if (transfers_.contains(peer)) return;
   auto transfer = std::make_shared<Transfer>();
   transfer->peer = peer;
   transfer->id = next_id_++;
   transfer->term = term;
   transfer->at_least = applied;
-  transfer->snapshot.membership = membership;
   transfer->directory = directory_ + "/" + std::to_string(transfer->id);
   transfer->last_heard_ns = now_ns;
   transfers_[peer] = transfer;
@@ -60,7 +59,10 @@ void SnapshotSender::MakeCheckpoint(std::shared_ptr<Transfer> transfer) {
     // The copy may hold more than was applied when it was asked for: it says itself what.
     std::optional<std::string> record =
         engine::ReadCheckpointRecord(transfer->directory, engine::kAppliedKey);
-    if (record) {
+    std::optional<std::string> membership =
+        engine::ReadCheckpointRecord(transfer->directory, engine::kMembershipKey);
+    if (record && membership) {
+      transfer->snapshot.membership = StateMachine::DecodeMembership(*membership).membership;
       raft::Position applied = StateMachine::DecodeApplied(*record);
       transfer->snapshot.index = applied.index;
       transfer->snapshot.term = applied.term;
@@ -72,7 +74,7 @@ void SnapshotSender::MakeCheckpoint(std::shared_ptr<Transfer> transfer) {
         status = source.status();
       }
     } else {
-      status = Status::Corruption("checkpoint without an applied index");
+      status = Status::Corruption("checkpoint without an applied index or a membership");
     }
   }
   worker_->PostBack([this, transfer, status] {
@@ -95,10 +97,7 @@ void SnapshotSender::Offer(Transfer& transfer, int64_t now_ns) {
   peer::SnapshotMetadata* metadata = offer.mutable_snapshot();
   metadata->set_index(transfer.snapshot.index);
   metadata->set_term(transfer.snapshot.term);
-  const raft::Membership& m = transfer.snapshot.membership;
-  for (raft::NodeId id : m.voters) metadata->mutable_membership()->add_voters(id);
-  for (raft::NodeId id : m.voters_outgoing) metadata->mutable_membership()->add_voters_outgoing(id);
-  for (raft::NodeId id : m.learners) metadata->mutable_membership()->add_learners(id);
+  metadata->set_membership(raft::EncodeMembership(transfer.snapshot.membership));
   offer.set_manifest(transfer.source->manifest());
   offer.set_total_bytes(transfer.source->total_bytes());
   transfer.last_offer_ns = now_ns;
@@ -237,11 +236,9 @@ void SnapshotReceiver::OnOffer(raft::NodeId from, std::string_view body, raft::I
   incoming->id = offer.id();
   incoming->snapshot.index = offer.snapshot().index();
   incoming->snapshot.term = offer.snapshot().term();
-  const peer::Membership& m = offer.snapshot().membership();
-  incoming->snapshot.membership.voters.assign(m.voters().begin(), m.voters().end());
-  incoming->snapshot.membership.voters_outgoing.assign(m.voters_outgoing().begin(),
-                                                       m.voters_outgoing().end());
-  incoming->snapshot.membership.learners.assign(m.learners().begin(), m.learners().end());
+  Result<raft::Membership> membership = raft::DecodeMembership(offer.snapshot().membership());
+  if (!membership.ok()) return;
+  incoming->snapshot.membership = std::move(*membership);
   if (incoming->snapshot.index <= commit_index) {
     Ack(*incoming, {}, false, true);
     return;

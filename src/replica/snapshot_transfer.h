@@ -37,9 +37,8 @@ class SnapshotSender {
   SnapshotSender(engine::Engine* engine, Transport* transport, Worker* worker,
                  std::string directory, uint64_t bytes_per_second, Done done);
 
-  // Starts a transfer unless one to this peer runs. The membership is the one in force.
-  void Start(raft::NodeId peer, raft::Term term, const raft::Membership& membership,
-             raft::Index applied, int64_t now_ns);
+  // Starts a transfer unless one to this peer runs.
+  void Start(raft::NodeId peer, raft::Term term, raft::Index applied, int64_t now_ns);
   void OnAck(raft::NodeId peer, std::string_view body, int64_t now_ns);
   // Sends what the rate allows; offers again after silence; gives up after kGiveUpNs of it.
   void OnTime(int64_t now_ns);

@@ -6,6 +6,7 @@
 #include "base/parse.h"
 #include "commands/errors.h"
 #include "engine/system_keys.h"
+#include "raft/membership.h"
 #include "resp/writer.h"
 #include "types/keyspace.h"
 
@@ -18,7 +19,7 @@ using engine::Family;
 constexpr size_t kLargeReplyBytes = 16 << 10;
 
 // session value    := incarnation:be64 seq:be64
-// membership value := index:be64          (of the last entry that changed the membership)
+// membership value := index:be64 membership      (the entry that brought it; 0: the first one)
 
 }  // namespace
 
@@ -34,11 +35,26 @@ raft::Position StateMachine::DecodeApplied(std::string_view record) {
   return {applied->term, applied->index};
 }
 
+AppliedMembership StateMachine::DecodeMembership(std::string_view record) {
+  AppliedMembership applied;
+  CHECK(TakeBig64(&record, &applied.index));
+  Result<raft::Membership> membership = raft::DecodeMembership(record);
+  CHECK_OK(membership.status());
+  applied.membership = std::move(*membership);
+  return applied;
+}
+
+void StateMachine::AdoptMembership(const raft::Membership& membership) {
+  if (!membership_.membership.voters.empty() || membership.voters.empty()) return;
+  membership_ = {0, membership};
+  membership_dirty_ = true;
+}
+
 void StateMachine::Reload() {
   CHECK_EQ(uncommitted_bytes(), 0u);
   applied_ = {};
   entry_time_ms_ = 0;
-  membership_index_ = 0;
+  membership_ = {};
   sessions_.clear();
   digest_points_.clear();
   engine_->txn().digest().Restore(0);
@@ -50,8 +66,7 @@ void StateMachine::Reload() {
   entry_time_ms_ = applied.now_ms;
   engine_->txn().digest().Restore(applied.digest);
   if (txn.Get(Family::kSystem, engine::kMembershipKey, &record)) {
-    std::string_view value = record;
-    CHECK(TakeBig64(&value, &membership_index_));
+    membership_ = DecodeMembership(record);
   }
   const std::string first(engine::kSessionPrefix);
   auto it = txn.NewIterator(Family::kSystem, first, engine::PrefixEnd(first));
@@ -92,7 +107,7 @@ void StateMachine::ApplyEntry(const raft::Entry& entry, std::vector<LaneReply>* 
   applied_ = {entry.term, entry.index};
   dirty_ = true;
   if (entry.type == raft::EntryType::kConfChange) {
-    membership_index_ = entry.index;
+    membership_ = {entry.index, raft::MembershipOf(entry)};
     membership_dirty_ = true;
     return;
   }
@@ -241,7 +256,8 @@ void StateMachine::Commit() {
   touched_sessions_.clear();
   if (membership_dirty_) {
     std::string value;
-    PutBig64(&value, membership_index_);
+    PutBig64(&value, membership_.index);
+    value += raft::EncodeMembership(membership_.membership);
     txn.Put(Family::kSystem, engine::kMembershipKey, std::move(value));
     membership_dirty_ = false;
   }

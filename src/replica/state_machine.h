@@ -29,6 +29,13 @@ struct SessionState {
   friend bool operator==(const SessionState&, const SessionState&) = default;
 };
 
+// Who belonged to the cluster when an entry was applied: part of the state, so that a snapshot
+// carries the membership of its own index.
+struct AppliedMembership {
+  raft::Index index = 0;  // the entry that brought it; 0: the cluster was founded with it
+  raft::Membership membership;
+};
+
 struct LaneReply {
   Lane lane = 0;
   BatchReply reply;
@@ -66,13 +73,17 @@ class StateMachine {
   std::vector<DigestPoint> TakeDigestPoints() { return std::exchange(digest_points_, {}); }
 
   raft::Position applied() const { return applied_; }
-  raft::Index membership_index() const { return membership_index_; }
+  const AppliedMembership& membership() const { return membership_; }
+  // The membership that the cluster was founded with, where none is known.
+  void AdoptMembership(const raft::Membership& membership);
   // What is applied of this node's own session.
   uint64_t own_seq() const;
   uint64_t expired_keys() const { return expired_keys_; }
 
   // The position that an engine::kAppliedKey record holds (also of a checkpoint).
   static raft::Position DecodeApplied(std::string_view record);
+  // What an engine::kMembershipKey record holds.
+  static AppliedMembership DecodeMembership(std::string_view record);
 
  private:
   void ApplyEntry(const raft::Entry& entry, std::vector<LaneReply>* replies);
@@ -89,7 +100,7 @@ class StateMachine {
 
   raft::Position applied_;
   int64_t entry_time_ms_ = 0;
-  raft::Index membership_index_ = 0;
+  AppliedMembership membership_;
   bool membership_dirty_ = false;
   std::map<raft::NodeId, SessionState> sessions_;
   std::vector<raft::NodeId> touched_sessions_;

@@ -107,6 +107,7 @@ class ThreadedReplica : public Replica,
     state_machine_.set_reply_room([this](Lane lane, size_t bytes) {
       return lane >= lanes_.size() || lanes_[lane]->HasRoomForReplies(bytes);
     });
+    state_machine_.AdoptMembership(log->start_membership());
     applied_.store(state_machine_.applied().index);
     info_.peers = options.peers;
     info_.id = options.driver.raft.id;
@@ -396,8 +397,7 @@ class ThreadedReplica : public Replica,
     lease_until_.store(lease_until_ns, std::memory_order_release);
   }
   void SendSnapshot(raft::NodeId peer) override {
-    sender_->Start(peer, driver_->node().term(), driver_->node().membership(), applied_.load(),
-                   now_ns_);
+    sender_->Start(peer, driver_->node().term(), applied_.load(), now_ns_);
   }
   void Install(const raft::SnapshotMetadata& snapshot) override { apply_inbox_.Put(snapshot); }
   void Compact(raft::Position upto, const raft::Membership& membership) override {
@@ -743,12 +743,8 @@ std::unique_ptr<Replica> MakeThreadedReplica(const ThreadedReplicaOptions& optio
   return std::make_unique<ThreadedReplica>(options, clock, engine, log, transport);
 }
 
-Status RecoverLog(const engine::Engine& engine, engine::LogStore* log, raft::Config* config,
-                  raft::Index* membership_index) {
+Status RecoverLog(const engine::Engine& engine, engine::LogStore* log, raft::Config* config) {
   raft::Position applied;
-  *membership_index = 0;
-  std::optional<std::string> membership = engine.ReadFlushed(engine::kMembershipKey);
-  if (membership) *membership_index = ReadBig64(membership->data());
   std::optional<std::string> record = engine.ReadFlushed(engine::kAppliedKey);
   if (record) applied = StateMachine::DecodeApplied(*record);
   bool in_log = applied.index <= log->last_index();
@@ -766,7 +762,13 @@ Status RecoverLog(const engine::Engine& engine, engine::LogStore* log, raft::Con
     hard_state.commit_index = std::max(hard_state.commit_index, applied.index);
     if (hard_state.term != log->hard_state().term) hard_state.voted_for = raft::kNoNode;
     write.hard_state = hard_state;
-    write.snapshot = raft::SnapshotMetadata{applied.index, applied.term, log->start_membership()};
+    std::optional<std::string> membership = engine.ReadFlushed(engine::kMembershipKey);
+    if (!membership) {
+      return Status::Corruption("the state machine at index " + std::to_string(applied.index) +
+                                " does not say who its members are");
+    }
+    write.snapshot = raft::SnapshotMetadata{applied.index, applied.term,
+                                            StateMachine::DecodeMembership(*membership).membership};
     RETURN_IF_ERROR(log->Append(write));
   }
   if (applied.index < log->start().index) {

@@ -44,7 +44,6 @@ std::unique_ptr<Replica> MakeThreadedReplica(const ThreadedReplicaOptions& optio
 // What a restarted node knows from its disk, in the form that raft::Config wants it. Repairs the
 // one inconsistency a crash can leave: a snapshot that the engine has installed and the log has
 // not yet recorded. kCorruption: the log ends before the state machine for any other reason.
-Status RecoverLog(const engine::Engine& engine, engine::LogStore* log, raft::Config* config,
-                  raft::Index* membership_index);
+Status RecoverLog(const engine::Engine& engine, engine::LogStore* log, raft::Config* config);
 
 }  // namespace metastore::replica

@@ -15,18 +15,6 @@ uint32_t Checksum(uint8_t type, std::string_view body) {
   return ExtendCrc32c(Crc32c(prefix), body);
 }
 
-void ToProto(const raft::Membership& from, peer::Membership* to) {
-  for (raft::NodeId id : from.voters) to->add_voters(id);
-  for (raft::NodeId id : from.voters_outgoing) to->add_voters_outgoing(id);
-  for (raft::NodeId id : from.learners) to->add_learners(id);
-}
-
-void FromProto(const peer::Membership& from, raft::Membership* to) {
-  to->voters.assign(from.voters().begin(), from.voters().end());
-  to->voters_outgoing.assign(from.voters_outgoing().begin(), from.voters_outgoing().end());
-  to->learners.assign(from.learners().begin(), from.learners().end());
-}
-
 }  // namespace
 
 std::string MakeFrame(FrameType type, std::string_view body) {
@@ -83,7 +71,7 @@ std::string EncodeRaft(const raft::Message& m) {
   if (m.snapshot.index != 0) {
     out.mutable_snapshot()->set_index(m.snapshot.index);
     out.mutable_snapshot()->set_term(m.snapshot.term);
-    ToProto(m.snapshot.membership, out.mutable_snapshot()->mutable_membership());
+    out.mutable_snapshot()->set_membership(raft::EncodeMembership(m.snapshot.membership));
   }
   return MakeFrame(FrameType::kRaft, out.SerializeAsString());
 }
@@ -126,7 +114,9 @@ Result<raft::Message> DecodeRaft(std::string_view body) {
   if (in.has_snapshot()) {
     m.snapshot.index = in.snapshot().index();
     m.snapshot.term = in.snapshot().term();
-    FromProto(in.snapshot().membership(), &m.snapshot.membership);
+    Result<raft::Membership> membership = raft::DecodeMembership(in.snapshot().membership());
+    RETURN_IF_ERROR(membership.status());
+    m.snapshot.membership = std::move(*membership);
   }
   return m;
 }

@@ -294,7 +294,7 @@ TEST(RaftElectionTest, AnOnlyVoterWhoseChangeIsNotCommittedHonoursTheOldLeadersL
   Alone n({1, 2});
   Message m = MakeAppend(2, 1, {0, 0}, {1, 1}, 1);
   m.entries[1].type = EntryType::kConfChange;
-  m.entries[1].data = Data(std::string("\x01\x01\x01\x00\x00", 5));
+  m.entries[1].data = Data(EncodeMembership({{1}, {}, {}}));
   n.Step(m);
   ASSERT_EQ(n->membership().voters, std::vector<NodeId>{1});
   n->Campaign();

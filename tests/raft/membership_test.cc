@@ -14,18 +14,32 @@ using Ids = std::vector<NodeId>;
 TEST(RaftMembershipTest, TheBytesOfAChangeAreFixed) {
   Membership m{{1, 300}, {2}, {}};
   std::string bytes = EncodeMembership(m);
-  EXPECT_EQ(bytes, std::string("\x01\x02\x01\xac\x02\x01\x02\x00", 8));
+  EXPECT_EQ(bytes, std::string("\x01\x02\x01\xac\x02\x01\x02\x00\x00", 9));
+  EXPECT_EQ(*DecodeMembership(bytes), m);
+  m.peers = {{1, "http://h:1", false}, {2, "", true}};
+  bytes = EncodeMembership(m);
+  EXPECT_EQ(bytes.substr(8), std::string("\x02\x01\x00\x0ahttp://h:1\x02\x01\x00", 17));
   EXPECT_EQ(*DecodeMembership(bytes), m);
 }
 
 TEST(RaftMembershipTest, DamagedBytesOfAChangeAreRefused) {
-  std::string bytes = EncodeMembership({{1, 2, 3}, {4}, {5}});
+  std::string bytes = EncodeMembership({{1, 2, 3}, {4}, {5}, {{1, "u", false}}});
   for (size_t n = 0; n < bytes.size(); ++n) {
     EXPECT_EQ(DecodeMembership(std::string_view(bytes).substr(0, n)).code(), Code::kCorruption);
   }
   EXPECT_EQ(DecodeMembership(bytes + "x").code(), Code::kCorruption);
   EXPECT_EQ(DecodeMembership("\x02" + bytes.substr(1)).code(), Code::kCorruption);
   EXPECT_EQ(DecodeMembership("\x01\xff\xff\xff\xff\x0f").code(), Code::kCorruption);
+}
+
+TEST(RaftMembershipTest, AddressesStayWithMembersAndGoWithThem) {
+  const Membership current{{1, 2, 3}, {}, {}, {{1, "a"}, {2, "b"}, {3, "c"}}};
+  Membership target{{1, 4, 5}, {}, {}, {{5, "e"}, {4, "d"}, {1, "a"}, {2, "b"}}};
+  ASSERT_TRUE(CheckTarget(&target).ok());
+  EXPECT_EQ(target.peers, (std::vector<Peer>{{1, "a"}, {4, "d"}, {5, "e"}}));
+  Membership joint = FirstStep(current, target);
+  EXPECT_EQ(joint.peers, (std::vector<Peer>{{1, "a"}, {2, "b"}, {3, "c"}, {4, "d"}, {5, "e"}}));
+  EXPECT_EQ(LeaveJoint(joint), target);
 }
 
 TEST(RaftMembershipTest, TheHistoryFollowsTheLog) {

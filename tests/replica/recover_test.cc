@@ -12,6 +12,8 @@
 namespace metastore::replica {
 namespace {
 
+const raft::Membership kSnapshotMembership{{1, 2, 3, 4}, {}, {5}, {}};
+
 class RecoverTest : public testing::Test {
  protected:
   RecoverTest() {
@@ -38,13 +40,15 @@ class RecoverTest : public testing::Test {
   void WriteApplied(raft::Position applied) {
     engine_->txn().Put(engine::Family::kSystem, engine::kAppliedKey,
                        engine::EncodeApplied({applied.index, applied.term, 0, 0}));
+    std::string membership(8, '\0');  // brought by index 0
+    membership += raft::EncodeMembership(kSnapshotMembership);
+    engine_->txn().Put(engine::Family::kSystem, engine::kMembershipKey, membership);
     engine_->Commit();
     CHECK_OK(engine_->Flush());
   }
   raft::Config Recover() {
     raft::Config config;
-    raft::Index membership_index;
-    CHECK_OK(RecoverLog(*engine_, log_.get(), &config, &membership_index));
+    CHECK_OK(RecoverLog(*engine_, log_.get(), &config));
     return config;
   }
 
@@ -67,6 +71,7 @@ TEST_F(RecoverTest, ALogThatEndsBeforeAnInstalledSnapshotRestartsBehindIt) {
   WriteApplied({3, 15});
   raft::Config config = Recover();
   EXPECT_EQ(config.log_start, (raft::Position{3, 15}));
+  EXPECT_EQ(config.membership, kSnapshotMembership);
   EXPECT_EQ(config.last_index, 15u);
   EXPECT_EQ(config.hard_state, (raft::HardState{3, raft::kNoNode, 15}));
 }

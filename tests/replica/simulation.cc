@@ -521,6 +521,7 @@ Run::Run(Simulation* simulation, raft::NodeId id, Disk* disk)
       id_(id),
       disk_(disk),
       state_machine_(&disk->engine, id, disk->runs, FindCommand) {
+  state_machine_.AdoptMembership(disk->membership);
   raft::Position applied = state_machine_.applied();
   if (applied.index > disk->last_index() ||
       (applied.index > 0 && *disk->TermAt(applied.index) != applied.term)) {
@@ -529,7 +530,8 @@ Run::Run(Simulation* simulation, raft::NodeId id, Disk* disk)
     write.hard_state = disk->hard_state;
     write.hard_state->term = std::max(write.hard_state->term, applied.term);
     write.hard_state->commit_index = std::max(write.hard_state->commit_index, applied.index);
-    write.snapshot = raft::SnapshotMetadata{applied.index, applied.term, disk->membership};
+    write.snapshot =
+        raft::SnapshotMetadata{applied.index, applied.term, state_machine_.membership().membership};
     disk->Append(write);
   }
   DriverOptions options;
@@ -556,7 +558,8 @@ void Run::SendForward(raft::NodeId leader, std::vector<std::string> batches) {
 }
 void Run::SendSnapshot(raft::NodeId peer) {
   raft::Position applied = state_machine_.applied();
-  simulation_->SendSnapshot(id_, peer, {applied.index, applied.term, driver_->node().membership()},
+  simulation_->SendSnapshot(id_, peer,
+                            {applied.index, applied.term, state_machine_.membership().membership},
                             disk_->engine.tables());
 }
 void Run::ReceiveSnapshot(const raft::SnapshotMetadata& snapshot, testing_support::Tables tables) {
