@@ -20,6 +20,8 @@ std::string_view CodeName(Code code) {
       return "NoSpace";
     case Code::kUnavailable:
       return "Unavailable";
+    case Code::kBusy:
+      return "Busy";
     case Code::kWrongType:
       return "WrongType";
     case Code::kSyntax:

@@ -23,6 +23,7 @@ enum class Code : uint8_t {
   kIoError,          // message says which file and why
   kNoSpace,
   kUnavailable,
+  kBusy,  // another operation of the kind is under way
   // A client's mistakes; see commands/errors.h for the text of each.
   kWrongType,
   kSyntax,

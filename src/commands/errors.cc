@@ -41,6 +41,7 @@ std::string Line(const Status& status) {
     case Code::kIoError:
     case Code::kNoSpace:
     case Code::kUnavailable:
+    case Code::kBusy:
       // Kinds without words of Redis's: what the lower layer says is what there is to say.
       if (!status.message().empty()) return "ERR " + status.message();
       return "ERR " + std::string(CodeName(status.code()));

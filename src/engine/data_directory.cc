@@ -130,6 +130,15 @@ Result<std::unique_ptr<DataDirectory>> DataDirectory::Open(const std::string& pa
   return directory;
 }
 
+Result<Identity> DataDirectory::Peek(const std::string& path) {
+  Result<std::string> text = ReadSmallFile(path + "/IDENTITY", kMaxIdentityBytes);
+  if (!text.ok()) return text.status();
+  Result<Identity> identity = DecodeIdentity(*text);
+  if (identity.ok()) return identity;
+  return Status::Corruption("the identity file " + path +
+                            "/IDENTITY is damaged: " + identity.status().message());
+}
+
 DataDirectory::~DataDirectory() { ::close(lock_fd_); }
 
 }  // namespace metastore::engine

@@ -34,6 +34,8 @@ class DataDirectory {
   static Result<std::unique_ptr<DataDirectory>> Open(const std::string& path,
                                                      const std::string& cluster_id,
                                                      uint64_t node_id);
+  // Whose directory it is, without opening it. kNotFound: nobody's so far.
+  static Result<Identity> Peek(const std::string& path);
   ~DataDirectory();
   DataDirectory(const DataDirectory&) = delete;
   DataDirectory& operator=(const DataDirectory&) = delete;

@@ -5,7 +5,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
+#include <map>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -15,8 +18,12 @@
 #include "engine/data_directory.h"
 #include "engine/engine.h"
 #include "engine/log_store.h"
+#include "engine/system_keys.h"
 #include "net/io_loop.h"
+#include "net/join.h"
 #include "net/peer_transport.h"
+#include "raft/membership.h"
+#include "replica/membership_change.h"
 #include "replica/threaded_replica.h"
 #include "server/command_table.h"
 #include "server/config.h"
@@ -27,6 +34,9 @@ namespace metastore {
 namespace {
 
 constexpr int kExitBadFlags = 2;
+constexpr int kExitRemoved = 3;
+constexpr int kJoinTimeoutMs = 30'000;
+constexpr int kJoinRetryMs = 1000;
 constexpr int64_t kTickMs = 10;
 // For commands under way at shutdown; with the hand-over and the flush it stays below 5 s.
 constexpr int64_t kStopGraceMs = 2000;
@@ -39,22 +49,17 @@ int Fail(const Status& status) {
   return 1;
 }
 
-// "http://host:port"; the configuration has checked the form.
-std::pair<std::string, uint16_t> HostAndPort(const std::string& url) {
-  std::string rest = url.substr(url.find("://") + 3);
-  while (!rest.empty() && rest.back() == '/') rest.pop_back();
-  size_t colon = rest.rfind(':');
-  std::string host = rest.substr(0, colon);
-  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
-  return {host, static_cast<uint16_t>(std::stoi(rest.substr(colon + 1)))};
-}
-
 // Nodes that are started with the same list form the cluster of this name.
 std::string ClusterName(const std::vector<std::string>& cluster) {
-  if (cluster.empty()) return "single-node";
   std::string name;
   for (const std::string& url : cluster) name += (name.empty() ? "" : ",") + url;
   return name;
+}
+
+std::vector<std::string> Urls(const raft::Membership& membership) {
+  std::vector<std::string> urls;
+  for (const raft::Peer& peer : membership.peers) urls.push_back(peer.url);
+  return urls;
 }
 
 // FNV-1a: what peers compare.
@@ -103,6 +108,129 @@ replica::DriverOptions MakeDriverOptions(const server::Settings& settings, raft:
   return options;
 }
 
+// Who this node is in which cluster, before anything is opened.
+struct Founding {
+  raft::NodeId id = 0;
+  std::string cluster;  // the name for a new data directory; empty: take what the directory has
+  std::string url;      // this node's own, as far as the flags say
+  std::map<raft::NodeId, std::string> seeds;  // members, as far as flags and the cluster say
+  bool joins = false;                         // a new node of a cluster that others founded
+};
+
+// Asks one member after the other until one answers. False: the wait was interrupted by a signal.
+bool AskUntilAnswered(const std::vector<std::string>& members, const std::string& own_url,
+                      const sigset_t& signals, Result<net::JoinAnswer>* answer) {
+  std::string told;
+  for (size_t i = 0;; ++i) {
+    *answer = net::AskToJoin(members[i % members.size()], own_url, kJoinTimeoutMs);
+    if (answer->code() != Code::kUnavailable) return true;
+    if (answer->status().message() != told) {
+      told = answer->status().message();
+      log::warn("{}; asking again", told);
+    }
+    timespec wait{kJoinRetryMs / 1000, kJoinRetryMs % 1000 * 1'000'000};
+    if (sigtimedwait(&signals, nullptr, &wait) > 0) return false;
+  }
+}
+
+Status FindCluster(const server::Settings& settings, const sigset_t& signals, Founding* founding,
+                   bool* interrupted) {
+  const std::vector<std::string>& list = settings.cluster;
+  const bool asks_for_id = !settings.join_url().empty();
+  founding->id = static_cast<raft::NodeId>(settings.id);
+  founding->url = asks_for_id ? settings.peer_url : list[founding->id - 1];
+  for (size_t i = 0; i < list.size() && !asks_for_id; ++i) founding->seeds[i + 1] = list[i];
+  if (asks_for_id) founding->seeds[0] = settings.join_url();
+  Result<engine::Identity> known = engine::DataDirectory::Peek(settings.data_dir);
+  if (known.ok()) {
+    if (asks_for_id) founding->id = known->node_id;
+    return Status::Ok();
+  }
+  if (known.code() != Code::kNotFound) return known.status();
+  founding->joins = settings.joins();
+  if (!settings.joins()) {
+    founding->cluster = ClusterName(list);
+    return Status::Ok();
+  }
+  std::vector<std::string> members = {settings.join_url()};
+  if (!asks_for_id) {
+    members = list;
+    members.erase(members.begin() + static_cast<ptrdiff_t>(founding->id) - 1);
+    if (members.empty()) {
+      return Status::InvalidArgument(
+          "--join needs somebody to join: name the members in --cluster");
+    }
+  }
+  Result<net::JoinAnswer> answer = Status::NotFound();
+  if (!AskUntilAnswered(members, asks_for_id ? settings.peer_url : "", signals, &answer)) {
+    *interrupted = true;
+    return Status::Ok();
+  }
+  if (!answer.ok()) return answer.status();
+  founding->cluster = answer->cluster;
+  if (asks_for_id) founding->id = answer->id;
+  for (const auto& [id, url] : answer->members) founding->seeds[id] = url;
+  return Status::Ok();
+}
+
+// As of the last flush or the log's start: later changes are in the log.
+raft::Membership KnownMembership(const engine::Engine& engine, const engine::LogStore& log) {
+  std::optional<std::string> record = engine.ReadFlushed(engine::kMembershipKey);
+  if (record) return replica::StateMachine::DecodeMembership(*record).membership;
+  return log.start_membership();
+}
+
+// A new cluster begins with the list as its membership. Later the log says who is a member, and
+// the list only must not contradict it.
+Status EnterCluster(const server::Settings& settings, const Founding& founding,
+                    const engine::Engine& engine, engine::LogStore* log) {
+  constexpr char kJoined[] = "joined";
+  if (founding.joins) return log->PutRecord(kJoined, "1");
+  raft::Membership known = KnownMembership(engine, *log);
+  if (known.voters.empty() && log->last_index() == 0 && !log->GetRecord(kJoined)) {
+    for (raft::NodeId id = 1; id <= settings.cluster.size(); ++id) {
+      known.voters.push_back(id);
+      known.peers.push_back({id, settings.cluster[id - 1], false});
+    }
+    return log->Bootstrap(known);
+  }
+  const raft::Peer* own = raft::FindPeer(known, founding.id);
+  const bool by_default = settings.cluster == server::Settings::DefaultCluster();
+  if (own == nullptr || by_default || own->url == founding.url) return Status::Ok();
+  return Status::InvalidArgument(
+      "data directory " + settings.data_dir + " belongs to cluster " + ClusterName(Urls(known)) +
+      ", where node " + std::to_string(founding.id) + " is at " + own->url + " and not at " +
+      founding.url + "; correct --cluster or choose another --data-dir");
+}
+
+replica::MembershipChange ChangeOf(const net::MembershipRequest& request) {
+  replica::MembershipChange change;
+  if (request.add) {
+    std::string url = request.peer_url;
+    while (!url.empty() && (url.back() == '\n' || url.back() == '\r')) url.pop_back();
+    change.add.push_back({request.node, url, false});
+  } else {
+    change.remove.push_back(request.node);
+  }
+  return change;
+}
+
+net::MembershipAnswer AnswerOf(const replica::ChangeResult& result) {
+  const std::string text = result.status.message() + "\n";
+  switch (result.status.code()) {
+    case Code::kOk:
+      return {204, ""};
+    case Code::kBusy:
+      return {409, text};
+    case Code::kInvalidArgument:
+      return {400, text};
+    case Code::kNotFound:
+      return {404, text};
+    default:
+      return {503, text};
+  }
+}
+
 int Main(const std::vector<std::string>& flags) {
   std::string text;
   Result<std::unique_ptr<server::Config>> config = server::Config::FromFlags(flags, &text);
@@ -115,12 +243,6 @@ int Main(const std::vector<std::string>& flags) {
     return 0;
   }
   std::shared_ptr<const server::Settings> settings = (*config)->settings();
-  if (settings->join) {
-    std::fprintf(stderr,
-                 "metaStore: --join: this version cannot change the members of a running cluster; "
-                 "start every node of a new cluster with the same --cluster list\n");
-    return kExitBadFlags;
-  }
   Status logging = log::Init(settings->log_level, settings->log_file);
   if (!logging.ok()) {
     std::fprintf(stderr, "metaStore: %s\n", logging.message().c_str());
@@ -134,17 +256,21 @@ int Main(const std::vector<std::string>& flags) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
 
-  const raft::NodeId id = static_cast<raft::NodeId>(settings->id);
-  const std::vector<std::string>& cluster = settings->cluster;
-  log::info("metaStore {} node {}, pid {}", server::kVersion, id, getpid());
+  log::info("metaStore {}, pid {}", server::kVersion, getpid());
   log::info("data directory {}", settings->data_dir);
   RaiseDescriptorLimit(settings->maxclients);
 
-  const std::string cluster_name = ClusterName(cluster);
-  const uint64_t cluster_id = ClusterId(cluster_name);
+  Founding founding;
+  bool interrupted = false;
+  Status founded = FindCluster(*settings, signals, &founding, &interrupted);
+  if (interrupted) return 0;
+  if (!founded.ok()) return Fail(founded);
+  const raft::NodeId id = founding.id;
   Result<std::unique_ptr<engine::DataDirectory>> directory =
-      engine::DataDirectory::Open(settings->data_dir, cluster_name, id);
+      engine::DataDirectory::Open(settings->data_dir, founding.cluster, id);
   if (!directory.ok()) return Fail(directory.status());
+  const engine::Identity& identity = (*directory)->identity();
+  log::info("node {} of cluster {}", id, identity.cluster_id);
 
   log::info("Starting with RocksDB persistent storage");
   engine::EngineOptions engine_options;
@@ -158,15 +284,8 @@ int Main(const std::vector<std::string>& flags) {
       engine::LogStore::Open({.directory = settings->data_dir});
   if (!log_store.ok()) return Fail(log_store.status());
 
-  if ((*log_store)->start_membership().voters.empty()) {
-    raft::Membership membership;
-    for (raft::NodeId voter = 1; voter <= std::max<size_t>(1, cluster.size()); ++voter) {
-      membership.voters.push_back(cluster.empty() ? id : voter);
-    }
-    Status bootstrapped = (*log_store)->Bootstrap(membership);
-    if (!bootstrapped.ok()) return Fail(bootstrapped);
-  }
-  const engine::Identity& identity = (*directory)->identity();
+  Status entered = EnterCluster(*settings, founding, **engine, log_store->get());
+  if (!entered.ok()) return Fail(entered);
   replica::ThreadedReplicaOptions options;
   options.driver = MakeDriverOptions(*settings, id, identity.run);
   options.directory = settings->data_dir;
@@ -175,6 +294,13 @@ int Main(const std::vector<std::string>& flags) {
   options.log_flush_bytes = static_cast<uint64_t>(settings->log_flush_bytes);
   options.active_expire = settings->active_expire;
   options.find_command = FindCommand;
+  options.cluster = identity.cluster_id;
+  options.seeds = founding.seeds;
+  std::atomic<bool> removed = false;
+  options.on_removed = [&removed] {
+    removed = true;
+    kill(getpid(), SIGTERM);
+  };
   Status recovered = replica::RecoverLog(**engine, log_store->get(), &options.driver.raft);
   if (!recovered.ok()) return Fail(recovered);
   const raft::Config& raft = options.driver.raft;
@@ -183,25 +309,18 @@ int Main(const std::vector<std::string>& flags) {
             raft.log_start.index + 1, raft.last_index);
 
   net::PeerTransportOptions transport_options;
-  transport_options.cluster_id = cluster_id;
+  transport_options.cluster_id = ClusterId(identity.cluster_id);
   transport_options.id = id;
   transport_options.disk_incarnation = identity.disk_incarnation;
   transport_options.tick_ns = options.driver.tick_ns;
-  for (raft::NodeId peer = 1; peer <= cluster.size(); ++peer) {
-    std::pair<std::string, uint16_t> address = HostAndPort(cluster[peer - 1]);
-    if (peer == id) {
-      if (cluster.size() > 1) {
-        transport_options.listen_host = address.first;
-        transport_options.listen_port = address.second;
-      }
-      continue;
-    }
-    transport_options.peers[peer] = address;
-    replica::PeerInfo info;
-    info.id = peer;
-    info.address = address.first + ":" + std::to_string(address.second);
-    options.peers.push_back(std::move(info));
+  const raft::Membership known = KnownMembership(**engine, **log_store);
+  const raft::Peer* own = raft::FindPeer(known, id);
+  if (!replica::SplitUrl(own != nullptr ? own->url : founding.url, &transport_options.listen_host,
+                         &transport_options.listen_port)) {
+    return Fail(Status::InvalidArgument("this node has no peer address: name it in --cluster"));
   }
+  // A node that is alone listens when it gets a peer.
+  transport_options.listen = !(raft::IsOnlyVoter(known, id) && known.learners.empty());
   Result<std::unique_ptr<replica::Transport>> transport = net::MakePeerTransport(transport_options);
   if (!transport.ok()) return Fail(transport.status());
 
@@ -220,6 +339,13 @@ int Main(const std::vector<std::string>& flags) {
   io_options.http_port = static_cast<int>(settings->http_port);
   io_options.tcp_backlog = static_cast<int>(settings->tcp_backlog);
   net::IoLoops loops(&server, io_options);
+  loops.SetMembershipHook([&replica](net::MembershipRequest request,
+                                     std::function<void(net::MembershipAnswer)> answer) {
+    replica->ChangeMembership(ChangeOf(request),
+                              [answer = std::move(answer)](const replica::ChangeResult& result) {
+                                answer(AnswerOf(result));
+                              });
+  });
   Status started = replica->Start();
   if (started.ok()) started = loops.Start();
   if (!started.ok()) {
@@ -228,17 +354,22 @@ int Main(const std::vector<std::string>& flags) {
   }
   log::info("serving Redis clients on port {}, HTTP on port {}", loops.redis_port(),
             loops.http_port());
-  if (!transport_options.listen_host.empty()) {
-    log::info("serving peers on {}:{}", transport_options.listen_host,
-              transport_options.listen_port);
-  }
 
   int signal_number = 0;
   sigwait(&signals, &signal_number);
-  log::info("stopping on {}", signal_number == SIGINT ? "SIGINT" : "SIGTERM");
+  log::info("stopping{}", removed                   ? ": removed from the cluster"
+                          : signal_number == SIGINT ? " on SIGINT"
+                                                    : " on SIGTERM");
   replica->HandOver();
   loops.Stop(kStopGraceMs);
   replica->Stop();
+  if (removed) {
+    log::error(
+        "this node was removed from the cluster; its data directory {} can be deleted, and with an "
+        "empty one the node can be added again",
+        settings->data_dir);
+    return kExitRemoved;
+  }
   log::info("stopped");
   return 0;
 }

@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/thread_role.h"
+#include "replica/membership_change.h"
 #include "replica/peer.pb.h"
 
 namespace metastore::net {
@@ -37,6 +38,8 @@ constexpr int64_t kDialTimeoutNs = 2'000'000'000;
 // A refused peer needs an operator; asking every few seconds is enough.
 constexpr int64_t kRefusedRetryNs = 5'000'000'000;
 constexpr int64_t kHelloTimeoutNs = 5'000'000'000;
+// A Join is answered when the change is committed, or after the request timeout.
+constexpr int64_t kJoinTimeoutNs = 60'000'000'000;
 constexpr int64_t kAcceptPauseNs = 100'000'000;
 constexpr size_t kReadBytes = 256 << 10;
 constexpr size_t kMaxInbound = 1024;  // connections; more are closed at once
@@ -106,6 +109,7 @@ struct Inbound {
   int fd = -1;
   event* read_event = nullptr;
   raft::NodeId peer = 0;  // 0 until its Hello was accepted
+  uint64_t join = 0;      // it has sent a Join and waits for the answer
   Channel channel = Channel::kRaft;
   std::string input;
   size_t consumed = 0;
@@ -118,8 +122,8 @@ class Loop : public replica::Transport {
   explicit Loop(const PeerTransportOptions& options) : options_(options) {}
 
   ~Loop() override {
-    for (auto& [peer, links] : outbound_) {
-      for (Outbound& link : links) CloseOutbound(&link);
+    for (auto& [peer, target] : outbound_) {
+      for (Outbound& link : target.links) CloseOutbound(&link);
     }
     for (std::unique_ptr<Inbound>& in : inbound_) CloseFds(in.get());
     if (listen_event_ != nullptr) event_free(listen_event_);
@@ -135,16 +139,7 @@ class Loop : public replica::Transport {
     if (base_ == nullptr || wake_fd_ < 0) return Status::IoError("cannot make an event loop");
     wake_event_ = event_new(base_, wake_fd_, EV_READ | EV_PERSIST, &Loop::OnWake, this);
     event_add(wake_event_, nullptr);
-    for (const auto& [peer, address] : options_.peers) {
-      std::vector<Outbound>& links = outbound_[peer];
-      links.resize(kChannels);
-      for (int i = 0; i < kChannels; ++i) {
-        links[static_cast<size_t>(i)].loop = this;
-        links[static_cast<size_t>(i)].peer = peer;
-        links[static_cast<size_t>(i)].channel = static_cast<Channel>(i);
-      }
-    }
-    if (options_.listen_host.empty()) return Status::Ok();
+    if (!options_.listen) return Status::Ok();
     return Listen();
   }
 
@@ -182,7 +177,7 @@ class Loop : public replica::Transport {
     role_.Assert();
     auto it = outbound_.find(to);
     if (it == outbound_.end()) return;
-    Outbound& link = it->second[static_cast<size_t>(channel)];
+    Outbound& link = it->second.links[static_cast<size_t>(channel)];
     if (!link.connected) return;
     if (!link.queue.empty() && link.queue_bytes + frame.size() > kMaxLinkQueueBytes) return;
     link.queue_bytes += frame.size();
@@ -190,6 +185,48 @@ class Loop : public replica::Transport {
     if (!link.dirty) {
       link.dirty = true;
       dirty_.push_back(&link);
+    }
+  }
+
+  void SetPeers(const std::map<raft::NodeId, std::string>& urls) override {
+    role_.Assert();
+    for (auto it = outbound_.begin(); it != outbound_.end();) {
+      auto url = urls.find(it->first);
+      if (url != urls.end() && url->second == it->second.url) {
+        ++it;
+        continue;
+      }
+      for (Outbound& link : it->second.links) CloseOutbound(&link);
+      std::erase_if(dirty_, [&it](const Outbound* link) { return link->peer == it->first; });
+      if (url == urls.end()) {
+        for (std::unique_ptr<Inbound>& in : inbound_) {
+          if (in->peer == it->first) CloseFds(in.get());
+        }
+      }
+      it = outbound_.erase(it);
+    }
+    for (const auto& [peer, url] : urls) {
+      if (peer == options_.id || outbound_.contains(peer)) continue;
+      Target target;
+      target.url = url;
+      if (!replica::SplitUrl(url, &target.host, &target.port)) continue;
+      target.links.resize(kChannels);
+      for (int i = 0; i < kChannels; ++i) {
+        target.links[static_cast<size_t>(i)].loop = this;
+        target.links[static_cast<size_t>(i)].peer = peer;
+        target.links[static_cast<size_t>(i)].channel = static_cast<Channel>(i);
+      }
+      outbound_.emplace(peer, std::move(target));
+    }
+  }
+
+  void AnswerJoin(uint64_t connection, std::string frame) override {
+    role_.Assert();
+    for (std::unique_ptr<Inbound>& in : inbound_) {
+      if (in->join != connection || in->fd < 0) continue;
+      ssize_t sent = send(in->fd, frame.data(), frame.size(), MSG_NOSIGNAL);
+      (void)sent;  // who did not get it asks again
+      CloseFds(in.get());
     }
   }
 
@@ -211,15 +248,15 @@ class Loop : public replica::Transport {
 
   bool LinkUp(raft::NodeId to, Channel channel) const override {
     auto it = outbound_.find(to);
-    return it != outbound_.end() && it->second[static_cast<size_t>(channel)].connected;
+    return it != outbound_.end() && it->second.links[static_cast<size_t>(channel)].connected;
   }
   int64_t LastContactNs(raft::NodeId peer) const override {
     auto it = last_contact_ns_.find(peer);
     return it == last_contact_ns_.end() ? 0 : it->second;
   }
 
- private:
-  Status Listen() {
+  Status Listen() override {
+    if (listen_fd_ >= 0) return Status::Ok();
     const std::string where = options_.listen_host + ":" + std::to_string(options_.listen_port);
     sockaddr_storage address{};
     socklen_t length = 0;
@@ -232,13 +269,25 @@ class Loop : public replica::Transport {
     if (listen_fd_ >= 0) setsockopt(listen_fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (listen_fd_ < 0 || bind(listen_fd_, reinterpret_cast<sockaddr*>(&address), length) != 0 ||
         listen(listen_fd_, 128) != 0) {
-      return Status::IoError("cannot listen for peers on " + where + ": " + std::strerror(errno) +
-                             "; is another node running there?");
+      Status status = Status::IoError("cannot listen for peers on " + where + ": " +
+                                      std::strerror(errno) + "; is another node running there?");
+      if (listen_fd_ >= 0) close(listen_fd_);
+      listen_fd_ = -1;
+      return status;
     }
     listen_event_ = event_new(base_, listen_fd_, EV_READ | EV_PERSIST, &Loop::OnAccept, this);
     event_add(listen_event_, nullptr);
+    log::info("serving peers on {}", where);
     return Status::Ok();
   }
+
+ private:
+  struct Target {
+    std::string url;
+    std::string host;
+    uint16_t port = 0;
+    std::vector<Outbound> links;  // one a channel; they do not move
+  };
 
   static void OnWake(evutil_socket_t fd, short, void*) {
     uint64_t count;
@@ -248,8 +297,8 @@ class Loop : public replica::Transport {
 
   // --- outbound --------------------------------------------------------------------------------
   void Dial() {
-    for (auto& [peer, links] : outbound_) {
-      for (Outbound& link : links) {
+    for (auto& [peer, target] : outbound_) {
+      for (Outbound& link : target.links) {
         if (link.fd >= 0) {
           if (!link.connected && now_ns_ - link.dialled_ns > kDialTimeoutNs) Fail(&link);
           continue;
@@ -257,9 +306,8 @@ class Loop : public replica::Transport {
         if (now_ns_ < link.dial_at_ns) continue;
         sockaddr_storage address{};
         socklen_t length = 0;
-        const auto& [host, port] = options_.peers.at(peer);
         link.dialled_ns = now_ns_;
-        if (!Resolve(host, port, &address, &length)) {
+        if (!Resolve(target.host, target.port, &address, &length)) {
           Fail(&link);
           continue;
         }
@@ -423,6 +471,14 @@ class Loop : public replica::Transport {
         log::error("node {} refuses this node: {}", link->peer, refusal.reason());
         link->last_refusal = refusal.reason();
       }
+      // The handler may change the peers: the link is not touched after it.
+      if (refusal.not_a_member()) {
+        raft::NodeId peer = link->peer;
+        link->backoff_ns = kRefusedRetryNs;
+        Fail(link);
+        handler_->OnNotAMember(peer, refusal.membership_index());
+        return;
+      }
       link->backoff_ns = kRefusedRetryNs;
     }
     Fail(link);
@@ -553,7 +609,7 @@ class Loop : public replica::Transport {
       return "it looks for node " + std::to_string(hello.to()) + " at the address of node " +
              std::to_string(options_.id);
     }
-    if (!outbound_.contains(hello.from())) return from + " is not a member of the cluster";
+    if (handler_->NotAMember(hello.from())) return from + " is not a member of the cluster";
     if (!handler_->KnowsDisk(hello.from(), hello.disk_incarnation())) {
       return from +
              " comes with another disk than before: it may have lost votes and entries that it "
@@ -563,8 +619,13 @@ class Loop : public replica::Transport {
   }
 
   void Greet(Inbound* in, const Frame& frame) {
+    if (frame.type == FrameType::kJoin && in->join == 0) {
+      in->join = ++last_join_;
+      handler_->OnJoin(in->join, frame.body);
+      return;
+    }
     peer::Hello hello;
-    if (frame.type != FrameType::kHello ||
+    if (in->join != 0 || frame.type != FrameType::kHello ||
         !hello.ParseFromArray(frame.body.data(), static_cast<int>(frame.body.size())) ||
         hello.channel() >= static_cast<uint32_t>(kChannels)) {
       CloseFds(in);
@@ -578,6 +639,11 @@ class Loop : public replica::Transport {
       }
       peer::Refusal refusal;
       refusal.set_reason(reason);
+      std::optional<raft::Index> since = handler_->NotAMember(hello.from());
+      if (since && hello.cluster_id() == options_.cluster_id) {
+        refusal.set_not_a_member(true);
+        refusal.set_membership_index(*since);
+      }
       std::string bytes =
           replica::wire::MakeFrame(FrameType::kRefusal, refusal.SerializeAsString());
       ssize_t sent = send(in->fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -605,7 +671,9 @@ class Loop : public replica::Transport {
       event_del(in->read_event);
     }
     // A peer that comes back is dialled at once.
-    for (Outbound& link : outbound_[in->peer]) {
+    auto target = outbound_.find(in->peer);
+    if (target == outbound_.end()) return;
+    for (Outbound& link : target->second.links) {
       if (link.fd < 0 && link.last_refusal.empty()) link.dial_at_ns = now_ns_;
     }
   }
@@ -624,7 +692,8 @@ class Loop : public replica::Transport {
       event_add(listen_event_, nullptr);
     }
     std::erase_if(inbound_, [this](std::unique_ptr<Inbound>& in) {
-      if (in->fd >= 0 && in->peer == 0 && now_ns_ - in->accepted_ns > kHelloTimeoutNs) {
+      int64_t patience = in->join == 0 ? kHelloTimeoutNs : kJoinTimeoutNs;
+      if (in->fd >= 0 && in->peer == 0 && now_ns_ - in->accepted_ns > patience) {
         CloseFds(in.get());
       }
       return in->fd < 0;
@@ -645,7 +714,9 @@ class Loop : public replica::Transport {
   bool accept_forwards_ = true;
   std::string last_refusal_;
 
-  std::map<raft::NodeId, std::vector<Outbound>> outbound_;
+  uint64_t last_join_ = 0;
+
+  std::map<raft::NodeId, Target> outbound_;
   std::vector<Outbound*> dirty_;
   std::vector<char> read_buffer_ = std::vector<char>(kReadBytes);
   std::vector<std::unique_ptr<Inbound>> inbound_;

@@ -24,9 +24,10 @@ struct PeerTransportOptions {
   uint64_t cluster_id = 0;
   raft::NodeId id = 0;
   uint64_t disk_incarnation = 0;
-  std::string listen_host;  // empty: no peers, no listener
+  std::string listen_host;
   uint16_t listen_port = 0;
-  std::map<raft::NodeId, std::pair<std::string, uint16_t>> peers;  // host, port
+  // Bind at once; else with the first Listen().
+  bool listen = true;
   int64_t tick_ns = 10'000'000;  // the longest time without a turn
 };
 

@@ -15,7 +15,7 @@ Result<Position> Node::Impl::ProposeConfChange(Membership target) {
   if (!IsTermCommitted()) return Status(Code::kUnavailable, "the leader's term has just begun");
   const Membership& current = memberships_.current();
   if (IsJoint(current) || memberships_.current_index() > commit_) {
-    return Status(Code::kUnavailable, "another membership change is under way");
+    return Status(Code::kBusy, "another membership change is under way");
   }
   RETURN_IF_ERROR(CheckTarget(&target));
   if (target == current) return Status(Code::kAlreadyExists, "this is the membership already");

@@ -352,6 +352,7 @@ Term Node::term() const { return impl_->term_; }
 Index Node::commit_index() const { return impl_->commit_; }
 Index Node::last_index() const { return impl_->log_.last_index(); }
 const Membership& Node::membership() const { return impl_->memberships_.current(); }
+Index Node::membership_index() const { return impl_->memberships_.current_index(); }
 NodeStatus Node::GetStatus() const { return impl_->GetStatus(); }
 
 Result<Membership> Node::MembershipAt(Index index) const {

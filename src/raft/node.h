@@ -131,7 +131,9 @@ class Node {
   // Ready::committed.
   Result<Position> Propose(Payload data);
 
-  // Membership change by joint consensus (thesis 4.3).
+  // Membership change by joint consensus (thesis 4.3). kBusy: another one is under way.
+  // kUnavailable: not the leader, its term has just begun, or leadership is being handed over.
+  // kAlreadyExists: this is the membership. kInvalidArgument: see CheckTarget.
   Result<Position> ProposeConfChange(const Membership& target);
 
   // Asks for a read point. Comes back as a ReadState with this context, from any role.
@@ -177,6 +179,7 @@ class Node {
   Index commit_index() const;
   Index last_index() const;
   const Membership& membership() const;
+  Index membership_index() const;  // the entry that brought it
   // The configuration in force after the entry `index`, and its term: what names a snapshot or a
   // cut at `index`. Not cut, not beyond the end: else kNotFound.
   Result<Membership> MembershipAt(Index index) const;

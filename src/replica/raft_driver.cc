@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "raft/membership.h"
+
 namespace metastore::replica {
 namespace {
 
@@ -9,6 +11,8 @@ constexpr uint64_t kMeterStepBytes = 1 << 20;
 constexpr size_t kMeterReadBytes = 4 << 20;
 // A read round that got no answer is asked again; a message may have been lost.
 constexpr int64_t kReadRetryNs = 200'000'000;
+constexpr int64_t kPromoteIntervalNs = 100'000'000;
+constexpr size_t kMaxChanges = 64;
 
 }  // namespace
 
@@ -153,6 +157,122 @@ void RaftDriver::TransferLeadership(raft::NodeId target) {
   (void)node_.TransferLeadership(target).ok();
 }
 
+void RaftDriver::ChangeMembership(raft::NodeId origin, uint64_t ticket, MembershipChange change) {
+  if (changes_.size() >= kMaxChanges) {
+    out_->AnswerChange(origin, ticket, {{Code::kBusy, "too many changes are under way"}, 0});
+    return;
+  }
+  Change added;
+  added.origin = origin;
+  added.ticket = ticket;
+  added.change = std::move(change);
+  added.deadline_ns = now_ns_ + options_.request_timeout_ns;
+  changes_.push_back(std::move(added));
+}
+
+void RaftDriver::OnChangeAnswer(uint64_t ticket, const ChangeResult& result) {
+  auto found = std::find_if(changes_.begin(), changes_.end(), [this, ticket](const Change& c) {
+    return c.origin == options_.raft.id && c.ticket == ticket && c.sent_at != 0;
+  });
+  if (found == changes_.end()) return;  // answered by its deadline
+  changes_.erase(found);
+  out_->AnswerChange(options_.raft.id, ticket, result);
+}
+
+void RaftDriver::PumpChanges() {
+  if (node_.role() == raft::Role::kLeader && now_ns_ - last_promote_ns_ >= kPromoteIntervalNs) {
+    last_promote_ns_ = now_ns_;
+    PromoteLearners();
+  }
+  if (changes_.empty()) return;
+  std::vector<Change> changes;
+  changes.swap(changes_);
+  for (Change& change : changes) {
+    if (PumpChange(change)) {
+      out_->AnswerChange(change.origin, change.ticket, change.result);
+    } else {
+      changes_.push_back(std::move(change));
+    }
+  }
+}
+
+bool RaftDriver::PumpChange(Change& change) {
+  if (change.proposed.index != 0) {
+    if (node_.commit_index() >= change.proposed.index) {
+      Result<raft::Term> term = node_.TermAt(change.proposed.index);
+      if (!term.ok() || *term != change.proposed.term) {
+        change.result.status = {Code::kUnavailable,
+                                "another leader took over and the change was lost"};
+      }
+      return true;
+    }
+  } else if (change.handed_over) {
+    if (node_.role() != raft::Role::kLeader) return true;
+  } else if (node_.role() == raft::Role::kLeader) {
+    if (PumpLeaderChange(change)) return true;
+  } else if (change.origin != options_.raft.id) {
+    change.result.status = {Code::kUnavailable, "the leader has just changed"};
+    return true;
+  } else if (change.sent_at != 0 && change.sent_at != node_.term()) {
+    change.result.status = {Code::kUnavailable,
+                            "the leader changed meanwhile; RAFT MEMBERS shows what came of it"};
+    return true;
+  } else if (change.sent_at == 0 && node_.leader() != raft::kNoNode) {
+    change.sent_at = node_.term();
+    out_->SendChange(node_.leader(), change.ticket, change.change);
+  }
+  if (now_ns_ < change.deadline_ns) return false;
+  change.result.status = {Code::kUnavailable, change.proposed.index != 0 || change.sent_at != 0
+                                                  ? "no quorum in time; the change may still happen"
+                                                  : "no leader in time; nothing was changed"};
+  return true;
+}
+
+bool RaftDriver::PumpLeaderChange(Change& change) {
+  if (change.change.transfer) {
+    Status status = node_.TransferLeadership(*change.change.transfer);
+    change.result.status = status;
+    change.handed_over = status.ok();
+    return !status.ok();
+  }
+  Result<raft::Membership> target =
+      TargetOf(node_.membership(), change.change, &change.result.added);
+  if (!target.ok()) {
+    change.result.status = target.status();
+    return true;
+  }
+  Result<raft::Position> proposed = node_.ProposeConfChange(*target);
+  if (proposed.ok()) {
+    change.proposed = *proposed;
+    return false;
+  }
+  // The term's first entry is on its way, or leadership is: try again until the deadline.
+  if (proposed.code() == Code::kUnavailable) return false;
+  if (proposed.code() != Code::kAlreadyExists) change.result.status = proposed.status();
+  return true;
+}
+
+// Thesis 4.2.1: a server that would hold up commits joins the voters only when it has caught up.
+void RaftDriver::PromoteLearners() {
+  const raft::Index caught_up = promote_at_;
+  promote_at_ = node_.commit_index();
+  const raft::Membership& current = node_.membership();
+  raft::Membership target = current;
+  for (const raft::PeerStatus& status : node_.GetStatus().peers) {
+    const raft::Peer* peer = raft::FindPeer(current, status.id);
+    if (peer == nullptr || !peer->promote || !status.learner || !status.active) continue;
+    if (caught_up == 0 || status.match_index < caught_up) continue;
+    std::erase(target.learners, status.id);
+    target.voters.push_back(status.id);
+    for (raft::Peer& changed : target.peers) {
+      if (changed.id == status.id) changed.promote = false;
+    }
+  }
+  if (target == current) return;
+  // Refused while another change is under way; the next look tries again.
+  (void)node_.ProposeConfChange(target).ok();
+}
+
 void RaftDriver::Pump() {
   // While a snapshot is installed it is not known here whose replies it swallows.
   if (!installing_) {
@@ -164,11 +284,17 @@ void RaftDriver::Pump() {
   // one that has nothing to sync), so go on until nothing is left to do.
   do {
     FollowLeader();
+    PumpChanges();
     AskReads();
     ProposeWaiting();
     ForwardWaiting();
     ObeyReady();
   } while (!installing_ && node_.HasReady());
+  PumpChanges();
+  if (node_.membership() != told_membership_) {
+    told_membership_ = node_.membership();
+    out_->OnMembership(told_membership_);
+  }
   GrantConfirmedReads();
   int lease_ticks = node_.lease_remaining_ticks();
   int64_t lease_until = 0;
@@ -188,6 +314,7 @@ void RaftDriver::FollowLeader() {
     if (node_.role() != seen_role_ || node_.leader() != followed_leader_) {
       out_->OnRoleChange(node_.role(), node_.term(), node_.leader());
     }
+    if (node_.role() != seen_role_) promote_at_ = 0;
     seen_role_ = node_.role();
     followed_term_ = node_.term();
     followed_leader_ = node_.leader();
@@ -394,6 +521,10 @@ void RaftDriver::AnswerExpired(const std::vector<ExpiredBatch>& expired, bool lo
 }
 
 void RaftDriver::Abandon() {
+  for (const Change& change : std::exchange(changes_, {})) {
+    out_->AnswerChange(change.origin, change.ticket,
+                       {{Code::kUnavailable, "the node is stopping"}, 0});
+  }
   std::vector<ExpiredBatch> expired;
   pending_.ExpireAll(&expired);
   AnswerExpired(expired, false);

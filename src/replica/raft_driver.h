@@ -17,6 +17,7 @@
 #include "base/random.h"
 #include "engine/log_store.h"
 #include "raft/node.h"
+#include "replica/membership_change.h"
 #include "replica/pending.h"
 #include "replica/proposal.h"
 #include "replica/replica.h"
@@ -73,6 +74,10 @@ class DriverOutputs {
   // Make the received snapshot the state; then OnInstalled.
   virtual void Install(const raft::SnapshotMetadata& snapshot) = 0;
   virtual void Compact(raft::Position upto, const raft::Membership& membership) = 0;
+  // The membership in force, which need not be committed yet.
+  virtual void OnMembership(const raft::Membership& membership) = 0;
+  virtual void SendChange(raft::NodeId leader, uint64_t ticket, const MembershipChange& change) = 0;
+  virtual void AnswerChange(raft::NodeId origin, uint64_t ticket, const ChangeResult& result) = 0;
   virtual void OnRoleChange(raft::Role role, raft::Term term, raft::NodeId leader) = 0;
 };
 
@@ -105,6 +110,11 @@ class RaftDriver {
   void OnFlushed(raft::Position flushed, raft::Index keep_after);
   void OnCompacted(raft::Index upto);
   void TransferLeadership(raft::NodeId target);
+  // Exactly one AnswerChange with (origin, ticket) comes of it, within the request timeout. The
+  // origin is this node or a peer that took this one for the leader.
+  void ChangeMembership(raft::NodeId origin, uint64_t ticket, MembershipChange change);
+  // The leader's answer to a SendChange.
+  void OnChangeAnswer(uint64_t ticket, const ChangeResult& result);
 
   // Does what the above made possible. Call at the end of each turn of the loop.
   void Pump();
@@ -128,7 +138,23 @@ class RaftDriver {
     int64_t asked_ns;
   };
 
+  struct Change {
+    raft::NodeId origin;
+    uint64_t ticket;
+    MembershipChange change;
+    int64_t deadline_ns;
+    ChangeResult result;
+    raft::Position proposed;   // index 0: not yet
+    bool handed_over = false;  // leadership, as asked
+    raft::Term sent_at = 0;    // the term in which it was sent to the leader; 0: it was not
+  };
+
   void FollowLeader();
+  void PumpChanges();
+  // True: answered.
+  bool PumpChange(Change& change);
+  bool PumpLeaderChange(Change& change);
+  void PromoteLearners();
   void ProposeWaiting();
   void RetryForwards();
   void ForwardWaiting();
@@ -155,6 +181,12 @@ class RaftDriver {
   raft::Term followed_term_ = 0;
   raft::Role seen_role_ = raft::Role::kFollower;
   uint64_t leader_changes_ = 0;
+
+  std::vector<Change> changes_;
+  raft::Membership told_membership_;
+  // What a learner must reach to be a voter: what was committed when it was looked at last.
+  raft::Index promote_at_ = 0;
+  int64_t last_promote_ns_ = 0;
 
   std::deque<std::string> forwarded_;
   size_t forwarded_bytes_ = 0;

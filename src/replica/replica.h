@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "commands/context.h"
 #include "engine/engine.h"
 #include "raft/types.h"
+#include "replica/membership_change.h"
 
 namespace metastore::replica {
 
@@ -80,6 +82,8 @@ struct PeerInfo {
   raft::Index match_index = 0;
   int64_t last_contact_ms = -1;  // since the last message from it; -1: never
   bool learner = false;
+  bool promote = false;  // a learner that becomes a voter when it has caught up
+  raft::Index next_index = 0;
 };
 
 // For INFO, metrics, ROLE, health. A copy.
@@ -102,7 +106,11 @@ struct ReplicaInfo {
   uint64_t expired_keys = 0;
   raft::Index state_compared_index = 0;  // the last one at which a peer had the same state
   uint64_t state_differs = 0;            // peers whose state differed when last compared
-  std::vector<PeerInfo> peers;           // without this node
+  std::string address;                   // of this node's peer port; empty: it has none
+  bool learner = false;
+  bool joint = false;  // a change of several voters is under way
+  raft::Index membership_index = 0;
+  std::vector<PeerInfo> peers;  // without this node
 };
 
 class Replica {
@@ -134,6 +142,12 @@ class Replica {
   virtual bool DiskNearlyFull() const = 0;
   virtual void SetActiveExpire(bool on) = 0;                 // DEBUG SET-ACTIVE-EXPIRE
   virtual void TransferLeadership(raft::NodeId target) = 0;  // 0: any
+  // On any node; a follower asks the leader. `done` is called in the raft role, exactly once.
+  virtual void ChangeMembership(MembershipChange change,
+                                std::function<void(const ChangeResult&)> done) = 0;
+  // The same with the answer as a batch of one command: +OK, the id of the node added, or an error.
+  // io role.
+  virtual void SubmitChange(Lane lane, uint64_t ticket, MembershipChange change) = 0;
 
   // --- main thread ---------------------------------------------------------------------------
   virtual Status Start() = 0;

@@ -17,10 +17,13 @@
 #include "base/log.h"
 #include "base/mailbox.h"
 #include "base/thread_role.h"
+#include "commands/errors.h"
 #include "engine/system_keys.h"
+#include "raft/membership.h"
 #include "replica/divergence.h"
 #include "replica/peer.pb.h"
 #include "replica/snapshot_transfer.h"
+#include "resp/writer.h"
 #include "types/keyspace.h"
 
 namespace metastore::replica {
@@ -36,6 +39,20 @@ constexpr int64_t kMaintenanceIntervalNs = 500'000'000;
 constexpr int64_t kInfoIntervalNs = 20'000'000;
 constexpr int64_t kDigestIntervalNs = 1'000'000'000;
 constexpr uint32_t kDigestVersion = 1;
+const char kWasMember[] = "was-member";
+
+// host:port of http://host:port.
+std::string AddressOf(const std::string& url) {
+  size_t begin = url.find("://");
+  std::string address = begin == std::string::npos ? url : url.substr(begin + 3);
+  while (!address.empty() && address.back() == '/') address.pop_back();
+  return address;
+}
+
+// A cluster of one, as far as the log's start and no later change say.
+bool IsAlone(const raft::Membership& start, const raft::Config& config) {
+  return raft::IsOnlyVoter(start, config.id) && start.learners.empty();
+}
 
 // --- what comes to the raft role -----------------------------------------------------------------
 struct SubmitEvent {
@@ -99,7 +116,7 @@ class ThreadedReplica : public Replica,
         engine_(engine),
         log_(log),
         transport_(transport),
-        alone_(options.peers.empty()),
+        alone_(IsAlone(log->start_membership(), options.driver.raft)),
         raft_inbox_([transport] { transport->Wake(); }),
         state_machine_(engine, options.driver.raft.id, options.driver.incarnation,
                        options.find_command),
@@ -108,8 +125,10 @@ class ThreadedReplica : public Replica,
       return lane >= lanes_.size() || lanes_[lane]->HasRoomForReplies(bytes);
     });
     state_machine_.AdoptMembership(log->start_membership());
+    applied_membership_ = state_machine_.membership();
+    passed_membership_ = applied_membership_.index;
+    was_member_ = log->GetRecord(kWasMember).has_value();
     applied_.store(state_machine_.applied().index);
-    info_.peers = options.peers;
     info_.id = options.driver.raft.id;
   }
 
@@ -152,6 +171,33 @@ class ThreadedReplica : public Replica,
   }
   engine::EngineStats EngineStats() const override { return engine_->Stats(); }
   bool DiskNearlyFull() const override { return disk_nearly_full_.load(std::memory_order_relaxed); }
+  void ChangeMembership(MembershipChange change,
+                        std::function<void(const ChangeResult&)> done) override {
+    PostBack([this, change = std::move(change), done = std::move(done)]() mutable {
+      // A node that was alone has not listened so far.
+      Status listening = change.add.empty() ? Status::Ok() : transport_->Listen();
+      if (!listening.ok()) return done({listening, 0});
+      uint64_t ticket = next_change_++;
+      change_answers_[ticket] = std::move(done);
+      driver_->ChangeMembership(options_.driver.raft.id, ticket, std::move(change));
+    });
+  }
+  void SubmitChange(Lane lane, uint64_t ticket, MembershipChange change) override {
+    ChangeMembership(std::move(change), [this, lane, ticket](const ChangeResult& result) {
+      BatchReply reply;
+      reply.ticket = ticket;
+      resp::Writer writer(&reply.bytes, 2);
+      if (!result.status.ok()) {
+        commands::WriteError(result.status, writer);
+      } else if (result.added != 0) {
+        writer.Integer(static_cast<int64_t>(result.added));
+      } else {
+        writer.Ok();
+      }
+      reply.ends.push_back(reply.bytes.size());
+      Deliver(lane, std::move(reply));
+    });
+  }
   void SetActiveExpire(bool on) override { active_expire_.store(on); }
   void TransferLeadership(raft::NodeId target) override {
     PostBack([this, target] { driver_->TransferLeadership(target); });
@@ -163,7 +209,7 @@ class ThreadedReplica : public Replica,
     running_ = true;
     LookAtDisk();
     raft_thread_ = std::thread([this] { RaftMain(); });
-    if (!alone_) log_thread_ = std::thread([this] { LogMain(); });
+    if (!alone_) StartLogRole();
     apply_thread_ = std::thread([this] { ApplyMain(); });
     worker_thread_ = std::thread([this] { WorkerMain(); });
     return Status::Ok();
@@ -190,7 +236,7 @@ class ThreadedReplica : public Replica,
     worker_inbox_.Close();
     worker_thread_.join();
     log_inbox_.Close();
-    if (!alone_) log_thread_.join();
+    if (log_thread_.joinable()) log_thread_.join();
     apply_inbox_.Close();
     apply_thread_.join();
     Status flushed = engine_->Flush();
@@ -252,8 +298,8 @@ class ThreadedReplica : public Replica,
       report.set_version(kDigestVersion);
       std::string frame =
           wire::MakeFrame(wire::FrameType::kStateDigest, report.SerializeAsString());
-      for (const PeerInfo& peer : info_.peers) {
-        transport_->Send(peer.id, wire::Channel::kRaft, frame);
+      for (raft::NodeId peer : raft::Members(driver_->node().membership())) {
+        if (peer != options_.driver.raft.id) transport_->Send(peer, wire::Channel::kRaft, frame);
       }
     }
   }
@@ -283,8 +329,12 @@ class ThreadedReplica : public Replica,
   bool WriteLogHere() {
     log_inbox_.TakeAll(&log_tasks_);
     if (log_tasks_.empty()) return false;
-    RunLogTasks(&log_tasks_);
+    RunLogTasks(&log_tasks_, /*in_raft_role=*/true);
     return true;
+  }
+
+  void StartLogRole() {
+    log_thread_ = std::thread([this] { LogMain(); });
   }
 
   void ReadClock() {
@@ -338,12 +388,90 @@ class ThreadedReplica : public Replica,
         }
         return true;
       }
+      case wire::FrameType::kChange:
+        return TakeChange(from, frame.body);
+      case wire::FrameType::kChangeAnswer: {
+        peer::ChangeAnswer answer;
+        if (!answer.ParseFromArray(frame.body.data(), static_cast<int>(frame.body.size())) ||
+            answer.code() > static_cast<uint32_t>(Code::kReply)) {
+          return false;
+        }
+        driver_->OnChangeAnswer(
+            answer.ticket(),
+            {{static_cast<Code>(answer.code()), answer.message()}, answer.added()});
+        return true;
+      }
       case wire::FrameType::kHello:
       case wire::FrameType::kRefusal:
+      case wire::FrameType::kJoin:
+      case wire::FrameType::kJoinAnswer:
         return false;
     }
     return true;  // of a newer version; nothing here depends on it
   }
+  bool TakeChange(raft::NodeId from, std::string_view body) {
+    peer::Change message;
+    if (!message.ParseFromArray(body.data(), static_cast<int>(body.size()))) return false;
+    MembershipChange change;
+    for (const peer::Member& add : message.add()) {
+      change.add.push_back({add.id(), add.url(), add.learner()});
+    }
+    change.remove.assign(message.remove().begin(), message.remove().end());
+    change.promote.assign(message.promote().begin(), message.promote().end());
+    if (message.has_transfer()) change.transfer = message.transfer();
+    driver_->ChangeMembership(from, message.ticket(), std::move(change));
+    return true;
+  }
+
+  // A node that wants in and may not know its id yet.
+  void OnJoin(uint64_t connection, std::string_view body) override {
+    peer::Join join;
+    if (!join.ParseFromArray(body.data(), static_cast<int>(body.size()))) return;
+    if (join.url().empty()) return AnswerJoin(connection, {});
+    MembershipChange change;
+    change.add.push_back({0, join.url(), join.learner()});
+    ChangeMembership(std::move(change), [this, connection](const ChangeResult& result) {
+      AnswerJoin(connection, result);
+    });
+  }
+  void AnswerJoin(uint64_t connection, const ChangeResult& result) {
+    peer::JoinAnswer answer;
+    answer.set_error(result.status.ok() ? "" : result.status.message());
+    answer.set_cluster(options_.cluster);
+    answer.set_id(result.added);
+    for (const raft::Peer& peer : driver_->node().membership().peers) {
+      peer::Member* member = answer.add_members();
+      member->set_id(peer.id);
+      member->set_url(peer.url);
+    }
+    transport_->AnswerJoin(
+        connection, wire::MakeFrame(wire::FrameType::kJoinAnswer, answer.SerializeAsString()));
+  }
+
+  std::optional<raft::Index> NotAMember(raft::NodeId peer) override {
+    const raft::Membership& applied = applied_membership_.membership;
+    // Only who is a member itself can tell.
+    if (!raft::IsMember(applied, options_.driver.raft.id)) return std::nullopt;
+    if (raft::IsMember(applied, peer) || raft::IsMember(driver_->node().membership(), peer)) {
+      return std::nullopt;
+    }
+    return applied_membership_.index;
+  }
+  void OnNotAMember(raft::NodeId peer, raft::Index membership_index) override {
+    // It may be behind: then this node was added after what it knows. A node that never was a
+    // member waits to be added.
+    if (!was_member_) return;
+    bool member = raft::IsMember(driver_->node().membership(), options_.driver.raft.id);
+    if (member && membership_index <= driver_->node().membership_index()) return;
+    log::info("node {} says that this node is no longer a member", peer);
+    Removed();
+  }
+  void Removed() {
+    if (removed_) return;
+    removed_ = true;
+    options_.on_removed();
+  }
+
   void OnLinkUp(raft::NodeId peer, wire::Channel channel) override {
     if (channel == wire::Channel::kForward) driver_->OnForwardLinkUp(peer);
   }
@@ -356,8 +484,9 @@ class ThreadedReplica : public Replica,
       const std::string name = "peer-disk/" + std::to_string(peer);
       std::string seen = std::to_string(disk_incarnation);
       std::optional<std::string> record = log_->GetRecord(name);
-      if (record && *record != seen) return false;
-      if (!record) log_inbox_.Put(RecordTask{name, std::move(seen)});
+      bool known_before = record && !record->empty();
+      if (known_before && *record != seen) return false;
+      if (!known_before) log_inbox_.Put(RecordTask{name, std::move(seen)});
       known = known_disks_.emplace(peer, disk_incarnation).first;
     }
     return known->second == disk_incarnation;
@@ -403,6 +532,72 @@ class ThreadedReplica : public Replica,
   void Compact(raft::Position upto, const raft::Membership& membership) override {
     log_inbox_.Put(CompactTask{upto, membership});
   }
+  void OnMembership(const raft::Membership& membership) override {
+    const raft::NodeId self = options_.driver.raft.id;
+    std::map<raft::NodeId, std::string> urls;
+    // Before this node has learned that it is a member it does not know whom to answer.
+    if (!raft::IsMember(membership, self)) urls = options_.seeds;
+    for (const raft::Peer& peer : membership.peers) urls[peer.id] = peer.url;
+    urls.erase(self);
+    if (alone_ && !urls.empty()) {
+      alone_ = false;
+      StartLogRole();
+    }
+    transport_->SetPeers(urls);
+    if (!was_member_ && raft::IsMember(membership, self)) {
+      was_member_ = true;
+      log_inbox_.Put(RecordTask{kWasMember, "1"});
+    }
+    PublishInfo();
+  }
+  void SendChange(raft::NodeId leader, uint64_t ticket, const MembershipChange& change) override {
+    peer::Change message;
+    message.set_ticket(ticket);
+    for (const MembershipChange::Add& add : change.add) {
+      peer::Member* member = message.add_add();
+      member->set_id(add.id);
+      member->set_url(add.url);
+      member->set_learner(add.learner);
+    }
+    for (raft::NodeId id : change.remove) message.add_remove(id);
+    for (raft::NodeId id : change.promote) message.add_promote(id);
+    message.set_has_transfer(change.transfer.has_value());
+    message.set_transfer(change.transfer.value_or(0));
+    transport_->Send(leader, wire::Channel::kRaft,
+                     wire::MakeFrame(wire::FrameType::kChange, message.SerializeAsString()));
+  }
+  void AnswerChange(raft::NodeId origin, uint64_t ticket, const ChangeResult& result) override {
+    if (origin == options_.driver.raft.id) {
+      auto waiting = change_answers_.find(ticket);
+      CHECK(waiting != change_answers_.end());
+      std::function<void(const ChangeResult&)> done = std::move(waiting->second);
+      change_answers_.erase(waiting);
+      done(result);
+      return;
+    }
+    peer::ChangeAnswer answer;
+    answer.set_ticket(ticket);
+    answer.set_code(static_cast<uint32_t>(result.status.code()));
+    answer.set_message(result.status.message());
+    answer.set_added(result.added);
+    transport_->Send(origin, wire::Channel::kRaft,
+                     wire::MakeFrame(wire::FrameType::kChangeAnswer, answer.SerializeAsString()));
+  }
+  // What the state machine says of the membership: committed, so it is final.
+  void OnAppliedMembership(AppliedMembership applied) {
+    const raft::NodeId self = options_.driver.raft.id;
+    std::vector<raft::NodeId> before = raft::Members(applied_membership_.membership);
+    applied_membership_ = std::move(applied);
+    for (raft::NodeId id : before) {
+      if (raft::IsMember(applied_membership_.membership, id)) continue;
+      log::info("node {} is no longer a member", id);
+      if (id == self) Removed();
+      // If a node comes back under this id its disk may be another one.
+      known_disks_.erase(id);
+      log_inbox_.Put(RecordTask{"peer-disk/" + std::to_string(id), ""});
+    }
+  }
+
   void OnRoleChange(raft::Role role, raft::Term term, raft::NodeId leader) override {
     std::string known = leader == raft::kNoNode || role == raft::Role::kLeader
                             ? std::string()
@@ -428,16 +623,34 @@ class ThreadedReplica : public Replica,
     info_.snapshots_sent = snapshots_sent_;
     info_.snapshots_installed = snapshots_installed_;
     info_.leader_changes = driver_->leader_changes();
+    const raft::Membership& membership = driver_->node().membership();
+    const raft::NodeId self = options_.driver.raft.id;
+    info_.joint = raft::IsJoint(membership);
+    info_.membership_index = driver_->node().membership_index();
+    info_.learner = raft::IsLearner(membership, self);
+    const raft::Peer* own = raft::FindPeer(membership, self);
+    info_.address = own == nullptr ? "" : AddressOf(own->url);
+    info_.peers.clear();
+    for (raft::NodeId id : raft::Members(membership)) {
+      if (id == self) continue;
+      PeerInfo added;
+      added.id = id;
+      const raft::Peer* peer = raft::FindPeer(membership, id);
+      if (peer != nullptr) {
+        added.address = AddressOf(peer->url);
+        added.promote = peer->promote;
+      }
+      added.learner = raft::IsLearner(membership, id);
+      info_.peers.push_back(std::move(added));
+    }
     for (PeerInfo& peer : info_.peers) {
       int64_t contact_ns = transport_->LastContactNs(peer.id);
       peer.last_contact_ms = contact_ns == 0 ? -1 : (now_ns_ - contact_ns) / 1'000'000;
-      peer.state.clear();
-      peer.match_index = 0;
       for (const raft::PeerStatus& known : status.peers) {
         if (known.id != peer.id) continue;
         peer.state = known.active ? std::string(known.state) : "down";
         peer.match_index = known.match_index;
-        peer.learner = known.learner;
+        peer.next_index = known.next_index;
       }
     }
     info_changed_.notify_all();
@@ -458,11 +671,11 @@ class ThreadedReplica : public Replica,
     for (;;) {
       log_inbox_.WaitAndTakeAll(&tasks);
       if (tasks.empty()) return;
-      RunLogTasks(&tasks);
+      RunLogTasks(&tasks, /*in_raft_role=*/false);
     }
   }
 
-  void RunLogTasks(std::vector<LogTask>* tasks) {
+  void RunLogTasks(std::vector<LogTask>* tasks, bool in_raft_role) {
     engine::LogWrite gathered;
     uint64_t persist_number = 0;
     auto write_gathered = [&] {
@@ -470,7 +683,7 @@ class ThreadedReplica : public Replica,
       for (const raft::Entry& entry : gathered.entries) log_bytes_ += entry.Size();
       CHECK_OK(log_->Append(gathered));
       log_syncs_.fetch_add(1, std::memory_order_relaxed);
-      if (alone_) {
+      if (in_raft_role) {
         driver_->OnPersisted(persist_number);
       } else {
         raft_inbox_.Put(PersistedEvent{persist_number});
@@ -548,6 +761,7 @@ class ThreadedReplica : public Replica,
     CHECK_OK(engine_->Install(options_.directory + "/snapshot/in"));
     state_machine_.Reload();
     CHECK_EQ(state_machine_.applied().index, snapshot.index);
+    PassMembership();
     applied_.store(snapshot.index, std::memory_order_release);
     uint64_t own_seq = state_machine_.own_seq();
     PostBack([this, snapshot, own_seq] {
@@ -568,6 +782,7 @@ class ThreadedReplica : public Replica,
       for (LaneReply& reply : replies_) Deliver(reply.lane, std::move(reply.reply));
       replies_.clear();
       raft_inbox_.Put(AppliedEvent{now, state_machine_.own_seq()});
+      PassMembership();
       if (std::vector<DigestPoint> points = state_machine_.TakeDigestPoints(); !points.empty()) {
         PostBack([this, points = std::move(points)] {
           for (const DigestPoint& point : points) divergence_.OnApplied(point);
@@ -578,6 +793,14 @@ class ThreadedReplica : public Replica,
       if (grant.index > now.index) return false;
       Deliver(grant.lane, ReadPermission{grant.ticket, true});
       return true;
+    });
+  }
+
+  void PassMembership() {
+    if (state_machine_.membership().index == passed_membership_) return;
+    passed_membership_ = state_machine_.membership().index;
+    PostBack([this, applied = state_machine_.membership()]() mutable {
+      OnAppliedMembership(std::move(applied));
     });
   }
 
@@ -679,7 +902,7 @@ class ThreadedReplica : public Replica,
   engine::LogStore* const log_;
   Transport* const transport_;
   std::vector<LaneSink*> lanes_;
-  const bool alone_;      // a cluster of one: the raft role plays the log role
+  bool alone_;            // a cluster of one: the raft role plays the log role. Raft role
   bool running_ = false;  // main thread
 
   Mailbox<RaftEvent> raft_inbox_;
@@ -706,6 +929,11 @@ class ThreadedReplica : public Replica,
   int64_t last_digest_ns_ = 0;
   bool expiry_under_way_ = false;
   DivergenceWatch divergence_;
+  AppliedMembership applied_membership_;
+  bool was_member_ = false;
+  bool removed_ = false;
+  uint64_t next_change_ = 1;
+  std::map<uint64_t, std::function<void(const ChangeResult&)>> change_answers_;
   bool found_wrong_ = false;
   std::set<raft::NodeId> told_differing_;
   uint64_t snapshots_sent_ = 0;
@@ -713,6 +941,7 @@ class ThreadedReplica : public Replica,
 
   // apply role
   StateMachine state_machine_;
+  raft::Index passed_membership_ = 0;
   std::vector<LaneReply> replies_;
   std::vector<GrantTask> grants_;
 

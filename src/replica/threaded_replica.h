@@ -9,6 +9,8 @@
 // read gate are all that is shared.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,8 +27,12 @@ namespace metastore::replica {
 
 struct ThreadedReplicaOptions {
   DriverOptions driver;
-  std::string directory;                   // the node's data directory
-  std::vector<PeerInfo> peers;             // id and address of the other members
+  std::string directory;  // the node's data directory
+  std::string cluster;    // the name that a node which joins is told
+  // Where to look for the cluster before this node knows its members: of a node that joins.
+  std::map<raft::NodeId, std::string> seeds;
+  // Called once, in the raft role, when this node has learned that it was removed.
+  std::function<void()> on_removed;
   uint64_t snapshot_bytes_per_second = 0;  // 0: no limit
   uint64_t disk_reserve_bytes = 256 << 20;
   // The engine is flushed when the log above its flushed index grows past this.

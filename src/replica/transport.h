@@ -4,10 +4,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/status.h"
 #include "raft/types.h"
 #include "replica/wire.h"
 
@@ -24,6 +27,12 @@ class TransportHandler {
   virtual void OnLinkDown(raft::NodeId peer, wire::Channel channel) = 0;
   // Is this disk the one that `peer` had when it was first seen? The first one is remembered.
   virtual bool KnowsDisk(raft::NodeId peer, uint64_t disk_incarnation) = 0;
+  // Not a member as far as this node knows: the change of the membership that says so.
+  virtual std::optional<raft::Index> NotAMember(raft::NodeId peer) = 0;
+  // `peer` does not take this node for a member, as of that change.
+  virtual void OnNotAMember(raft::NodeId peer, raft::Index membership_index) = 0;
+  // A stranger's Join; answer it with AnswerJoin, once, or never.
+  virtual void OnJoin(uint64_t connection, std::string_view body) = 0;
   // After the events of each turn of the loop, and at least once per tick.
   virtual void OnTurn() = 0;
 };
@@ -37,9 +46,16 @@ class Transport {
   virtual void Wake() = 0;
   virtual void Stop() = 0;
 
-  // The rest: raft role. Frames to one peer on one channel arrive in order or not at all; a frame
-  // is dropped when the link is down or its queue is full, and Raft, Pending and the snapshot
-  // sender repeat what was lost.
+  // The rest: raft role.
+
+  // Who is dialled and sent to from now on. Their urls are http://host:port.
+  virtual void SetPeers(const std::map<raft::NodeId, std::string>& urls) = 0;
+  // Listens for peers unless it does. kIoError: the sentence says which address and why.
+  virtual Status Listen() = 0;
+  virtual void AnswerJoin(uint64_t connection, std::string frame) = 0;
+  // Frames to one peer on one channel arrive in order or not at all; a frame is dropped when the
+  // link is down or its queue is full, and Raft, Pending and the snapshot sender repeat what was
+  // lost.
   virtual void Send(raft::NodeId to, wire::Channel channel, std::string frame) = 0;
   // While false, connections on the forward channel are not read.
   virtual void AcceptForwards(bool accept) = 0;

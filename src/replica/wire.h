@@ -34,6 +34,10 @@ enum class FrameType : uint8_t {
   kSnapshotChunk = 6,
   kSnapshotAck = 7,
   kStateDigest = 8,
+  kJoin = 9,
+  kJoinAnswer = 10,
+  kChange = 11,
+  kChangeAnswer = 12,
 };
 
 // A whole frame around `body`.

@@ -10,6 +10,7 @@ const CommandTable& CommandTable::All() {
       commands::GenericCommands(),
       ConnectionCommands(),
       ServerCommands(),
+      RaftCommands(),
       CommandCommands(),
   });
   return table;

@@ -53,6 +53,7 @@ class CommandTable {
 // The groups that server/ adds to those of commands/.
 std::span<const commands::CommandSpec> ConnectionCommands();
 std::span<const commands::CommandSpec> ServerCommands();
+std::span<const commands::CommandSpec> RaftCommands();
 std::span<const commands::CommandSpec> CommandCommands();
 
 }  // namespace metastore::server

@@ -15,6 +15,7 @@
 #include "base/format.h"
 #include "base/glob.h"
 #include "base/parse.h"
+#include "replica/membership_change.h"
 #include "server/info.h"
 
 namespace metastore::server {
@@ -33,8 +34,11 @@ constexpr OptionSpec kOptions[] = {
      "This node's number: its place in `cluster`, counted from 1."},
     {"cluster", kList, &Settings::cluster, "", "http://127.0.0.1:9021", 0, 0, kAtStart, "",
      "Peer addresses of members 1 to n, http://host:port, the same list on every node."},
-    {"join", kBool, &Settings::join, "", "no", 0, 0, kAtStart, "",
-     "Enter a running cluster that has added this node, instead of founding one."},
+    {"join", kSwitch, &Settings::join, "", "no", 0, 0, kAtStart, "",
+     "Enter a running cluster: yes, after it has added this node, or the peer address of a "
+     "member."},
+    {"peer-url", kText, &Settings::peer_url, "", "", 0, 0, kAtStart, "",
+     "This node's own peer address, where `join` names a member; else it stands in `cluster`."},
     {"data-dir", kText, &Settings::data_dir, "", "", 0, 0, kAtStart, "",
      "Where log and data live; empty means data/<id>."},
     {"bind", kList, &Settings::bind, "", "127.0.0.1", 0, 0, kAtStart, "",
@@ -220,6 +224,7 @@ Status SetValue(const OptionSpec& option, std::string_view value, Settings* sett
       return Status::Ok();
     }
     case kText:
+    case kSwitch:
       if (value.find('\0') != value.npos) return Bad("argument must not hold a zero byte");
       settings->*std::get<std::string Settings::*>(option.member) = value;
       return Status::Ok();
@@ -253,6 +258,7 @@ std::string FormatValue(const OptionSpec& option, const Settings& settings) {
     case kBool:
       return settings.*std::get<bool Settings::*>(option.member) ? "yes" : "no";
     case kText:
+    case kSwitch:
     case kChoice:
       return settings.*std::get<std::string Settings::*>(option.member);
     case kList:
@@ -446,7 +452,15 @@ bool IsPeerUrl(std::string_view url) {
 
 // Fills in the defaults that depend on other options.
 Settings Derive(Settings settings) {
-  if (settings.data_dir.empty()) settings.data_dir = "data/" + std::to_string(settings.id);
+  if (settings.data_dir.empty()) {
+    settings.data_dir = "data/" + std::to_string(settings.id);
+    // The id is not known yet.
+    std::string host;
+    uint16_t port;
+    if (!settings.join_url().empty() && replica::SplitUrl(settings.peer_url, &host, &port)) {
+      settings.data_dir = "data/" + host + "-" + std::to_string(port);
+    }
+  }
   if (settings.redis_port == 0) settings.redis_port = kFirstRedisPort + settings.id - 1;
   return settings;
 }
@@ -462,7 +476,14 @@ Status CheckTogether(const Settings& s) {
       return Bad("cluster: " + url + " stands twice");
     }
   }
-  if (s.id > members) {
+  if (!s.join_url().empty()) {
+    if (!IsPeerUrl(s.join_url())) {
+      return Bad("join: '" + s.join + "' is neither yes, no nor of the form http://host:port");
+    }
+    if (!IsPeerUrl(s.peer_url)) {
+      return Bad("join " + s.join + " needs peer-url, this node's own http://host:port");
+    }
+  } else if (s.id > members) {
     return Bad("id " + std::to_string(s.id) + " has no address: cluster names " +
                std::to_string(members) + (members == 1 ? " member" : " members"));
   }
@@ -515,7 +536,7 @@ Result<Flags> ParseFlags(const std::vector<std::string>& arguments) {
   for (const OptionSpec& option : kOptions) {
     auto& [flag, value] = given[&option];
     flag = app.add_option("--" + std::string(option.name), value);
-    if (option.type == kBool) flag->expected(0, 1);
+    if (option.type == kBool || option.type == kSwitch) flag->expected(0, 1);
   }
   // CLI11 takes the arguments from the back, and reports by exceptions.
   std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
@@ -529,7 +550,8 @@ Result<Flags> ParseFlags(const std::vector<std::string>& arguments) {
   for (const OptionSpec& option : kOptions) {
     auto& [flag, value] = given[&option];
     if (flag->count() == 0) continue;
-    if (option.type == kBool && value.empty()) value = "yes";
+    bool is_switch = option.type == kBool || option.type == kSwitch;
+    if (is_switch && value.empty()) value = "yes";
     flags.values.emplace_back(&option, value);
   }
   return flags;
@@ -638,6 +660,11 @@ std::string RewriteConfigText(std::string_view old_text, const Settings& setting
     text.append(FileLine(option, settings)) += '\n';
   }
   return text;
+}
+
+const std::vector<std::string>& Settings::DefaultCluster() {
+  static const std::vector<std::string> cluster = Defaults().cluster;
+  return cluster;
 }
 
 Config::Config() : raw_(Defaults()), settings_(std::make_shared<const Settings>(Derive(raw_))) {}

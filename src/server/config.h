@@ -40,7 +40,12 @@ struct Settings {
   // Who this node is. Fixed for the run.
   int64_t id = 0;
   std::vector<std::string> cluster;  // "http://host:port" of the members 1 … n
-  bool join = false;
+  std::string join = "no";           // "yes", or the url of a member
+  std::string peer_url;
+  static const std::vector<std::string>& DefaultCluster();
+  bool joins() const { return join != "no"; }
+  // The member to ask for an id; empty: this node has been given one.
+  std::string join_url() const { return join == "yes" || join == "no" ? "" : join; }
   std::string data_dir;
 
   // Where it listens.
@@ -87,6 +92,7 @@ enum class OptionType : uint8_t {
   kMemory,  // bytes; "64mb" and the like are understood
   kBool,    // yes, no
   kText,
+  kSwitch,  // text; a flag without a value means yes
   kChoice,  // one of `choices`
   kList,    // words; a flag may separate them by commas
   kOutputLimits,

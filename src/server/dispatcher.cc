@@ -226,6 +226,10 @@ void Dispatcher::RunLocal(Session* session, const Command* command, Args args) {
     out->resize(start);
     commands::WriteError(status, writer);
   }
+  if (std::optional<replica::MembershipChange> change = context.TakeChange()) {
+    SubmitChange(session, command, args, std::move(*change));
+    return;
+  }
   std::string_view reply = std::string_view(*out).substr(start);
   LoopStats::PerCommand& counters = stats_->command(command->index);
   counters.calls.Add(1);
@@ -297,6 +301,24 @@ void Dispatcher::CloseBatch() {
   building_ = Batch();
   stats_->batches.Add(1);
   replica_->Submit(lane_, ticket, builder_.Take(), count);
+}
+
+// A change of the membership is answered like a batch of one write, in its place of the session.
+void Dispatcher::SubmitChange(Session* session, const Command* command, Args args,
+                              replica::MembershipChange change) {
+  CloseBatch();
+  Batch batch;
+  batch.ticket = next_batch_ticket_++;
+  batch.start_ns = turn_boot_ns_;
+  batch.counted_bytes = session->argument_bytes + kCommandOverheadBytes;
+  inflight_bytes_ += batch.counted_bytes;
+  uint64_t slot = session->AddSlot(TakeDrop(session));
+  batch.targets.push_back({session, slot, command, static_cast<uint32_t>(args.size()), false});
+  ++session->in_log_;
+  ++outstanding_;
+  uint64_t ticket = batch.ticket;
+  batches_.push_back(std::move(batch));
+  replica_->SubmitChange(lane_, ticket, std::move(change));
 }
 
 void Dispatcher::Handle(replica::BatchReply reply) {

@@ -139,6 +139,8 @@ class Dispatcher {
   static bool TakeDrop(Session* session);
   void Taken(Session* session, const Command* command, commands::Args args);
   void CloseBatch();
+  void SubmitChange(Session* session, const Command* command, commands::Args args,
+                    replica::MembershipChange change);
   void ServeReads();
   void RunReads(const engine::View& view, ReadGroup* group);
   void Park(const QueuedRead& read, const std::vector<std::string_view>& args);

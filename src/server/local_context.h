@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include "engine/view.h"
 #include "replica/replica.h"
@@ -26,11 +28,15 @@ class LocalContext {
   int64_t now_ms() const { return server_.clock().WallMs(); }
   int db() const { return session_.db; }
   // The state now, without the wait that makes a read linearizable: for INFO and the like.
+  // The handler has checked everything and writes no reply: the answer comes from the cluster.
+  void ChangeMembership(replica::MembershipChange change) { change_ = std::move(change); }
+  std::optional<replica::MembershipChange> TakeChange() { return std::exchange(change_, {}); }
   std::unique_ptr<engine::View> NewView() { return server_.replica().NewView(); }
 
  private:
   Server& server_;
   Session& session_;
+  std::optional<replica::MembershipChange> change_;
 };
 
 }  // namespace metastore::server

@@ -98,7 +98,7 @@ TEST(RaftMembershipTest, Thesis4_1_OneChangeAtATime) {
   c.Elect(1);
   c.Isolate(1);
   ASSERT_TRUE(c[1]->ProposeConfChange({{1, 2}, {}, {}}).ok());
-  EXPECT_EQ(c[1]->ProposeConfChange({{1, 3}, {}, {}}).code(), Code::kUnavailable);
+  EXPECT_EQ(c[1]->ProposeConfChange({{1, 3}, {}, {}}).code(), Code::kBusy);
   c.Heal();
   c.TickAll(3);
   EXPECT_TRUE(c[1]->ProposeConfChange({{1}, {}, {}}).ok());

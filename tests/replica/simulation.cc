@@ -117,6 +117,9 @@ class Run : public DriverOutputs {
     driver_->OnCompacted(upto.index);
   }
   void OnRoleChange(raft::Role, raft::Term, raft::NodeId) override {}
+  void OnMembership(const raft::Membership&) override {}
+  void SendChange(raft::NodeId, uint64_t, const MembershipChange&) override {}
+  void AnswerChange(raft::NodeId, uint64_t, const ChangeResult&) override {}
 
   void OnReply(const BatchReply& reply);
   void SyncSome(Random& random);

@@ -59,7 +59,7 @@ TEST(ConfigTest, WithoutFlagsEveryOptionHasItsDefault) {
   EXPECT_EQ(s->data_dir, "data/1");
   EXPECT_EQ(s->bind, std::vector<std::string>{"127.0.0.1"});
   EXPECT_EQ(s->max_inflight_bytes, 64 << 20);
-  EXPECT_FALSE(s->join);
+  EXPECT_FALSE(s->joins());
   EXPECT_TRUE(s->active_expire);
   EXPECT_EQ(config->file(), "");
 }
@@ -75,9 +75,9 @@ TEST(ConfigTest, PortAndDirectoryFollowTheId) {
 }
 
 TEST(ConfigTest, JoinNeedsNoValueAndTakesOne) {
-  EXPECT_TRUE(Load({"--join"})->settings()->join);
-  EXPECT_TRUE(Load({"--join", "--id", "1"})->settings()->join);
-  EXPECT_FALSE(Load({"--join", "no"})->settings()->join);
+  EXPECT_TRUE(Load({"--join"})->settings()->joins());
+  EXPECT_TRUE(Load({"--join", "--id", "1"})->settings()->joins());
+  EXPECT_FALSE(Load({"--join", "no"})->settings()->joins());
   EXPECT_FALSE(Load({"--active-expire=no"})->settings()->active_expire);
 }
 

@@ -32,6 +32,9 @@ class FakeReplica : public replica::Replica {
   // Of at_once: what the answers say.
   std::atomic<replica::BatchOutcome> outcome{replica::BatchOutcome::kApplied};
 
+  std::vector<replica::MembershipChange> changes;
+  replica::ChangeResult change_result;
+
   size_t submitted() const { return batches_.size(); }
   size_t asked() const { return asked_.size(); }
   size_t views() const { return views_; }
@@ -95,6 +98,20 @@ class FakeReplica : public replica::Replica {
       std::lock_guard<std::mutex> lock(mutex_);
       reply = Run(batch);
     }
+    sinks_[lane]->Deliver(std::move(reply));
+  }
+  void ChangeMembership(replica::MembershipChange change,
+                        std::function<void(const replica::ChangeResult&)> done) override {
+    changes.push_back(std::move(change));
+    done(change_result);
+  }
+  void SubmitChange(replica::Lane lane, uint64_t ticket,
+                    replica::MembershipChange change) override {
+    changes.push_back(std::move(change));
+    replica::BatchReply reply;
+    reply.ticket = ticket;
+    reply.bytes = "+OK\r\n";
+    reply.ends.push_back(reply.bytes.size());
     sinks_[lane]->Deliver(std::move(reply));
   }
   bool MayReadNow() const override { return may_read_now; }
