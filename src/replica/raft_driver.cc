@@ -13,6 +13,7 @@ constexpr size_t kMeterReadBytes = 4 << 20;
 constexpr int64_t kReadRetryNs = 200'000'000;
 constexpr int64_t kPromoteIntervalNs = 100'000'000;
 constexpr size_t kMaxChanges = 64;
+constexpr int64_t kChangeRetryNs = 50'000'000;
 
 }  // namespace
 
@@ -175,8 +176,18 @@ void RaftDriver::OnChangeAnswer(uint64_t ticket, const ChangeResult& result) {
     return c.origin == options_.raft.id && c.ticket == ticket && c.sent_at != 0;
   });
   if (found == changes_.end()) return;  // answered by its deadline
+  ChangeResult answer = result;
+  if (found->again) {
+    // The step of the earlier leader is still under way, or it has been made.
+    if (result.status.code() == Code::kBusy) {
+      found->sent_at = 0;
+      found->send_at_ns = now_ns_ + kChangeRetryNs;
+      return;
+    }
+    if (result.status.code() == Code::kNotFound) answer.status = Status::Ok();
+  }
   changes_.erase(found);
-  out_->AnswerChange(options_.raft.id, ticket, result);
+  out_->AnswerChange(options_.raft.id, ticket, answer);
 }
 
 void RaftDriver::PumpChanges() {
@@ -213,11 +224,16 @@ bool RaftDriver::PumpChange(Change& change) {
   } else if (change.origin != options_.raft.id) {
     change.result.status = {Code::kUnavailable, "the leader has just changed"};
     return true;
-  } else if (change.sent_at != 0 && change.sent_at != node_.term()) {
-    change.result.status = {Code::kUnavailable,
-                            "the leader changed meanwhile; RAFT MEMBERS shows what came of it"};
-    return true;
-  } else if (change.sent_at == 0 && node_.leader() != raft::kNoNode) {
+  } else if (node_.leader() != raft::kNoNode && change.sent_at != node_.term() &&
+             now_ns_ >= change.send_at_ns) {
+    // A new leader is asked again: changes that were made already change nothing.
+    change.again = change.again || change.sent_at != 0;
+    if (change.again && change.change.transfer) {
+      if (*change.change.transfer != raft::kNoNode && *change.change.transfer != node_.leader()) {
+        change.result.status = {Code::kUnavailable, "another node became the leader"};
+      }
+      return true;
+    }
     change.sent_at = node_.term();
     out_->SendChange(node_.leader(), change.ticket, change.change);
   }
@@ -237,8 +253,10 @@ bool RaftDriver::PumpLeaderChange(Change& change) {
   }
   Result<raft::Membership> target =
       TargetOf(node_.membership(), change.change, &change.result.added);
+  // This node asked another leader before, which may have done it or be in the middle of it.
+  const bool again = change.sent_at != 0;
   if (!target.ok()) {
-    change.result.status = target.status();
+    if (!again || target.code() != Code::kNotFound) change.result.status = target.status();
     return true;
   }
   Result<raft::Position> proposed = node_.ProposeConfChange(*target);
@@ -248,6 +266,7 @@ bool RaftDriver::PumpLeaderChange(Change& change) {
   }
   // The term's first entry is on its way, or leadership is: try again until the deadline.
   if (proposed.code() == Code::kUnavailable) return false;
+  if (again && proposed.code() == Code::kBusy) return false;
   if (proposed.code() != Code::kAlreadyExists) change.result.status = proposed.status();
   return true;
 }
@@ -293,7 +312,7 @@ void RaftDriver::Pump() {
   PumpChanges();
   if (node_.membership() != told_membership_) {
     told_membership_ = node_.membership();
-    out_->OnMembership(told_membership_);
+    out_->OnMembership(*told_membership_);
   }
   GrantConfirmedReads();
   int lease_ticks = node_.lease_remaining_ticks();

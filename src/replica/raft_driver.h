@@ -147,6 +147,8 @@ class RaftDriver {
     raft::Position proposed;   // index 0: not yet
     bool handed_over = false;  // leadership, as asked
     raft::Term sent_at = 0;    // the term in which it was sent to the leader; 0: it was not
+    bool again = false;        // an earlier leader may have done it
+    int64_t send_at_ns = 0;
   };
 
   void FollowLeader();
@@ -183,7 +185,7 @@ class RaftDriver {
   uint64_t leader_changes_ = 0;
 
   std::vector<Change> changes_;
-  raft::Membership told_membership_;
+  std::optional<raft::Membership> told_membership_;
   // What a learner must reach to be a voter: what was committed when it was looked at last.
   raft::Index promote_at_ = 0;
   int64_t last_promote_ns_ = 0;

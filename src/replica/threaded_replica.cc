@@ -534,21 +534,28 @@ class ThreadedReplica : public Replica,
   }
   void OnMembership(const raft::Membership& membership) override {
     const raft::NodeId self = options_.driver.raft.id;
-    std::map<raft::NodeId, std::string> urls;
-    // Before this node has learned that it is a member it does not know whom to answer.
-    if (!raft::IsMember(membership, self)) urls = options_.seeds;
-    for (const raft::Peer& peer : membership.peers) urls[peer.id] = peer.url;
-    urls.erase(self);
-    if (alone_ && !urls.empty()) {
-      alone_ = false;
-      StartLogRole();
-    }
-    transport_->SetPeers(urls);
+    SetPeers(membership);
     if (!was_member_ && raft::IsMember(membership, self)) {
       was_member_ = true;
       log_inbox_.Put(RecordTask{kWasMember, "1"});
     }
     PublishInfo();
+  }
+  void SetPeers(const raft::Membership& membership) {
+    std::map<raft::NodeId, std::string> urls;
+    // Before this node has learned that it is a member it does not know whom to answer.
+    if (!raft::IsMember(membership, options_.driver.raft.id)) urls = options_.seeds;
+    // Whom a change removes is still spoken to until the change is committed: it may be the leader.
+    for (const raft::Membership* m : std::initializer_list<const raft::Membership*>{
+             &applied_membership_.membership, &membership}) {
+      for (const raft::Peer& peer : m->peers) urls[peer.id] = peer.url;
+    }
+    urls.erase(options_.driver.raft.id);
+    if (alone_ && !urls.empty()) {
+      alone_ = false;
+      StartLogRole();
+    }
+    transport_->SetPeers(urls);
   }
   void SendChange(raft::NodeId leader, uint64_t ticket, const MembershipChange& change) override {
     peer::Change message;
@@ -596,6 +603,7 @@ class ThreadedReplica : public Replica,
       known_disks_.erase(id);
       log_inbox_.Put(RecordTask{"peer-disk/" + std::to_string(id), ""});
     }
+    SetPeers(driver_->node().membership());
   }
 
   void OnRoleChange(raft::Role role, raft::Term term, raft::NodeId leader) override {
