@@ -12,9 +12,13 @@ Result<Position> Node::Impl::ProposeConfChange(Membership target) {
   if (transferee_ != kNoNode) return Status(Code::kUnavailable, "leadership is being transferred");
   // Without an entry of this term committed, a change of an earlier leader could still come back
   // and leave two majorities that do not overlap (Ongaro 2015).
-  if (!IsTermCommitted()) return Status(Code::kUnavailable, "the leader's term has just begun");
+  if (!IsTermCommitted() && !Breaks(Fault::kChangeBeforeTermCommitted)) {
+    return Status(Code::kUnavailable, "the leader's term has just begun");
+  }
   const Membership& current = memberships_.current();
-  if (IsJoint(current) || memberships_.current_index() > commit_) {
+  bool under_way = memberships_.current_index() > commit_ && !Breaks(Fault::kTwoChangesAtOnce) &&
+                   !Breaks(Fault::kChangeBeforeTermCommitted);
+  if (IsJoint(current) || under_way) {
     return Status(Code::kBusy, "another membership change is under way");
   }
   RETURN_IF_ERROR(CheckTarget(&target));
@@ -30,6 +34,18 @@ Position Node::Impl::AppendConfChange(const Membership& membership) {
   // A smaller quorum may be there already.
   MaybeCommit();
   return position;
+}
+
+const Membership& Node::Impl::Deciding() {
+  const Membership& current = memberships_.current();
+  if (config_.fault == Fault::kNone) [[likely]]
+    return current;
+  faulty_ = current;
+  if (Breaks(Fault::kOnlyTheNewMajority)) faulty_.voters_outgoing.clear();
+  if (Breaks(Fault::kLearnersCount)) {
+    faulty_.voters.insert(faulty_.voters.end(), current.learners.begin(), current.learners.end());
+  }
+  return faulty_;
 }
 
 void Node::Impl::OnMembershipChanged() {

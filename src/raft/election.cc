@@ -77,14 +77,16 @@ void Node::Impl::RequestVotes(MessageType type, Term term, bool transfer) {
 
 void Node::Impl::HandleVoteRequest(const Message& m) {
   // Silence, not refusal: the candidate may reach the others.
-  if (!m.transfer && MayHaveGrantedLease()) return;
+  if (!m.transfer && MayHaveGrantedLease() && !Breaks(Fault::kVotesDuringALease)) return;
   bool is_pre_vote = m.type == MessageType::kPreVote;
   if (m.term > term_ && !is_pre_vote) BecomeFollower(m.term, kNoNode);
 
   bool is_free = is_pre_vote
                      ? m.term > term_
                      : voted_for_ == m.from || (voted_for_ == kNoNode && leader_ == kNoNode);
-  bool is_granted = is_free && log_.IsUpToDate({m.log_term, m.log_index});
+  if (Breaks(Fault::kVotesTwiceInATerm) && !is_pre_vote) is_free = true;
+  bool is_granted = is_free && (log_.IsUpToDate({m.log_term, m.log_index}) ||
+                                Breaks(Fault::kVotesForAShorterLog));
   Message reply;
   reply.type = is_pre_vote ? MessageType::kPreVoteReply : MessageType::kVoteReply;
   reply.to = m.from;
@@ -118,7 +120,7 @@ void Node::Impl::RecordVote(NodeId from, bool granted) {
     if (vote.from == from) return;
   }
   votes_.push_back({from, granted});
-  VoteResult result = QuorumVote(memberships_.current(), [this](NodeId id) {
+  VoteResult result = QuorumVote(Deciding(), [this](NodeId id) {
     for (const Vote& vote : votes_) {
       if (vote.from == id) return vote.granted ? Ballot::kGranted : Ballot::kRefused;
     }

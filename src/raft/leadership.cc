@@ -51,6 +51,7 @@ void Node::Impl::StartRound() {
     m.context = last_round_;
     // What the peer is known to hold: a heartbeat does not check that the logs match.
     m.commit_index = std::min(commit_, peer.match);
+    if (Breaks(Fault::kHeartbeatCommitsUnmatched)) m.commit_index = commit_;
     Send(std::move(m));
   }
   OnRoundsConfirmed();
@@ -100,11 +101,14 @@ void Node::Impl::HandleHeartbeatReply(const Message& m) {
 }
 
 bool Node::Impl::IsTermCommitted() const {
-  return role_ == Role::kLeader && commit_ >= term_start_;
+  return role_ == Role::kLeader &&
+         (commit_ >= term_start_ || Breaks(Fault::kNoEntryAtTheStartOfTerm));
 }
 
 int Node::Impl::LeaseRemaining() const {
-  if (!IsTermCommitted() || lease_blocked_ || transferee_ != kNoNode) return 0;
+  if (!IsTermCommitted()) return 0;
+  bool hands_over = lease_blocked_ || transferee_ != kNoNode;
+  if (hands_over && !Breaks(Fault::kLeaseOutlivesATransfer)) return 0;
   if (IsOnlyVoter(memberships_.current(), id_)) return INT32_MAX;
   if (!lease_start_) return 0;
   uint64_t end = *lease_start_ + static_cast<uint64_t>(config_.lease_ticks);
@@ -113,7 +117,8 @@ int Node::Impl::LeaseRemaining() const {
 
 void Node::Impl::ReadIndex(uint64_t context) {
   if (role_ == Role::kLeader) {
-    if (LeaseRemaining() > 0) {
+    bool asks = !(Breaks(Fault::kReadsWithoutARound) && IsTermCommitted());
+    if (LeaseRemaining() > 0 || !asks) {
       read_states_.push_back({context, commit_});
     } else if (leader_reads_.size() >= config_.max_pending_reads) {
       read_states_.push_back({context, 0});

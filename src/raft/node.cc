@@ -198,7 +198,7 @@ void Node::Impl::BecomeLeader() {
     // The first entry of all is the initial membership, which members that join later know from
     // nowhere else.
     AppendConfChange(memberships_.current());
-  } else {
+  } else if (!Breaks(Fault::kNoEntryAtTheStartOfTerm)) {
     AppendOwn(EntryType::kNormal, nullptr);
   }
   StartRound();

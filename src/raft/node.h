@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "raft/fault.h"
 #include "raft/types.h"
 
 namespace metastore::raft {
@@ -54,6 +55,7 @@ struct Config {
   size_t max_apply_bytes = 16 << 20;         // of committed entries in one Ready
   size_t max_unapplied_bytes = 64 << 20;     // committed entries handed out and not yet applied
   size_t max_pending_reads = 1 << 16;
+  Fault fault = Fault::kNone;  // tests only
 };
 
 struct SoftState {

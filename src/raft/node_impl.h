@@ -37,6 +37,9 @@ struct Node::Impl {
   void ResetElectionTimer();
   NodeStatus GetStatus() const;
   void CheckLocalInvariants();
+  bool Breaks(Fault rule) const { return config_.fault == rule; }
+  // Whose majorities decide: the current one.
+  const Membership& Deciding();
 
   // ready.cc: what leaves, and what comes back from the disk and the state machine.
   bool HasReady() const;
@@ -180,6 +183,7 @@ struct Node::Impl {
   SoftState told_;
 
   LocalState checked_;  // as of the last check
+  Membership faulty_;   // scratch of Deciding
 };
 
 }  // namespace metastore::raft

@@ -146,7 +146,8 @@ void Node::Impl::AppendFromLeader(std::vector<Entry> entries) {
     if (entry.index <= log_.last_index()) {
       // Only a conflict cuts the log: the message may be an old one, and what follows its last
       // entry may have been acknowledged.
-      if (log_.TermAt(entry.index) == entry.term) continue;
+      bool keeps = !Breaks(Fault::kTruncatesWithoutConflict) || entry.index <= commit_;
+      if (log_.TermAt(entry.index) == entry.term && keeps) continue;
       CHECK_GT(entry.index, commit_);
       log_.Truncate(entry.index);
       if (memberships_.Truncate(entry.index)) OnMembershipChanged();
@@ -177,14 +178,15 @@ void Node::Impl::HandleAppendReply(const Message& m) {
 }
 
 void Node::Impl::MaybeCommit() {
-  Index index = QuorumValue(memberships_.current(), [this](NodeId id) -> uint64_t {
+  Index index = QuorumValue(Deciding(), [this](NodeId id) -> uint64_t {
     if (id == id_) return log_.persisted_index();
     Progress* peer = FindPeer(id);
     return peer == nullptr ? 0 : peer->match;
   });
   // An entry of an earlier term on a majority can still be overwritten: only one of the own term
   // commits by counting, and takes those before it along (5.4.2).
-  if (index <= commit_ || log_.TermAt(index) != term_) return;
+  if (index <= commit_) return;
+  if (log_.TermAt(index) != term_ && !Breaks(Fault::kCommitsOldTermByCounting)) return;
   SetCommit(index);
 }
 

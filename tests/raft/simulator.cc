@@ -25,7 +25,8 @@ uint64_t Mix(uint64_t hash, std::string_view bytes) {
 
 }  // namespace
 
-Simulator::Simulator(uint64_t seed) : random_(seed) {
+Simulator::Simulator(uint64_t seed, Fault fault, Breach breach)
+    : fault_(fault), breach_(breach), random_(seed) {
   size_t pool = random_.OneIn(3) ? 3 : 1 + random_.Uniform(5);
   size_t voters = random_.OneIn(2) ? pool : 1 + random_.Uniform(pool);
   changes_membership_ = random_.OneIn(2);
@@ -36,6 +37,7 @@ Simulator::Simulator(uint64_t seed) : random_(seed) {
   // Some seeds are restless, in others a partition lasts long enough for two leaders to live in it.
   fault_interval_ = random_.OneIn(2) ? 150 : 400 + random_.Uniform(600);
   only_links_fail_ = random_.OneIn(3);
+  adversary_ = static_cast<Adversary>(random_.Uniform(4));
   lease_ticks_ = random_.OneIn(4) ? 0 : 8;
   cut_.assign(pool + 1, std::vector<bool>(pool + 1, false));
   Membership membership;
@@ -48,6 +50,9 @@ Simulator::Simulator(uint64_t seed) : random_(seed) {
     if (id <= voters) n.storage.Bootstrap(membership);
     // Clocks run up to 4 % fast or slow; the lease's margin covers that.
     n.tick_interval = kTick * 96 / 100 + random_.Uniform(kTick * 8 / 100);
+    if (breach_ == Breach::kClocksDriftBeyondTheMargin && random_.OneIn(2)) {
+      n.tick_interval = 4 * kTick;
+    }
     Start(n);
   }
 }
@@ -70,6 +75,7 @@ void Simulator::Start(SimNode& n) {
   config.max_unapplied_bytes = 600;
   config.max_pending_reads = 8;
   config.lease_ticks = lease_ticks_;
+  config.fault = fault_;
   n.node = std::make_unique<Node>(config, &n.storage);
   ++n.run;
   n.next_tick = now_ + 1 + random_.Uniform(n.tick_interval);
@@ -115,6 +121,26 @@ Simulator::SimNode* Simulator::FindLeader() {
 void Simulator::After(SimNode& n) {
   invariants_.OnStep(*n.node);
   if (n.node->role() == Role::kLeader && n.last_role != Role::kLeader) ++result_.elections;
+  // Elections that meet: two candidates of one term share the votes.
+  const Role role = n.node->role();
+  if (is_faulty_ && adversary_ == Adversary::kSplitsVotes && role == Role::kPreCandidate &&
+      n.last_role == Role::kFollower) {
+    SimNode* other = RandomRunning();
+    if (other != nullptr && other != &n) other->node->Campaign();
+  }
+  // The worst moment to lose the old leader: another node is about to be elected, and it does not
+  // hear of it.
+  const bool stands = is_faulty_ && role == Role::kCandidate && n.last_role != Role::kCandidate;
+  if (stands && adversary_ == Adversary::kIsolatesOldLeaders && random_.OneIn(4)) {
+    SimNode* leader = FindLeader();
+    if (leader != nullptr) Isolate(leader->id);
+  }
+  // And for a voter to forget.
+  if (stands && random_.OneIn(2) &&
+      (adversary_ == Adversary::kRestartsVoters || adversary_ == Adversary::kSplitsVotes)) {
+    SimNode& other = *nodes_[random_.Uniform(nodes_.size())];
+    if (other.node && &other != &n) restart_soon_ = other.id;
+  }
   n.last_role = n.node->role();
   // Now and then several calls share one Ready.
   if (is_faulty_ && random_.OneIn(4)) return;
@@ -137,7 +163,16 @@ void Simulator::HandleReady(SimNode& n) {
                      ready.snapshot};
     pending.after_sync = std::move(ready.messages_after_sync);
     pending.done_at = now_ + random_.Uniform(is_faulty_ ? kTick : 10);
+    if (pending.write.hard_state) {
+      if (breach_ == Breach::kVotesAreNotPersisted) pending.write.hard_state->voted_for = kNoNode;
+      if (breach_ == Breach::kHardStateIsNotPersisted) pending.write.hard_state.reset();
+    }
+    if (breach_ == Breach::kAcknowledgesBeforeTheSync) {
+      for (Message& m : std::exchange(pending.after_sync, {})) Send(std::move(m));
+    }
+    const uint64_t number = pending.write.number;
     n.disk.push_back(std::move(pending));
+    if (breach_ == Breach::kLeaderCountsBeforeTheSync) n.node->OnPersisted(number);
   } else {
     CHECK(ready.messages_after_sync.empty() || n.disk.empty());
     for (Message& m : ready.messages_after_sync) Send(std::move(m));
@@ -147,7 +182,7 @@ void Simulator::HandleReady(SimNode& n) {
     n.state = {ready.snapshot->index, n.snapshot_states.at(ready.snapshot->index)};
   }
   for (Entry& entry : ready.committed) {
-    CHECK_LE(entry.index, n.storage.last_index());
+    if (breach_ == Breach::kNone) CHECK_LE(entry.index, n.storage.last_index());
     acknowledged_ = std::max(acknowledged_, entry.index);
     n.to_apply.push_back(std::move(entry));
   }
@@ -175,7 +210,7 @@ void Simulator::CompleteWrites(SimNode& n, bool all) {
       n.flushed = {index, n.snapshot_states[index]};
     }
     for (Message& m : done.after_sync) Send(std::move(m));
-    n.node->OnPersisted(done.write.number);
+    if (breach_ != Breach::kLeaderCountsBeforeTheSync) n.node->OnPersisted(done.write.number);
     After(n);
   }
 }
@@ -320,7 +355,13 @@ void Simulator::ClientAction() {
   if (n->node) After(*n);
 }
 
-void Simulator::Fault() {
+void Simulator::Isolate(NodeId id) {
+  for (NodeId other = 1; other < cut_.size(); ++other) {
+    cut_[id][other] = cut_[other][id] = other != id;
+  }
+}
+
+void Simulator::Disturb() {
   SimNode& n = *nodes_[random_.Uniform(nodes_.size())];
   switch (only_links_fail_ ? 4 + random_.Uniform(6) : random_.Uniform(10)) {
     case 0:
@@ -379,6 +420,7 @@ void Simulator::CheckLeases() {
     if (remaining <= 0) continue;
     // What the reader checks by its clock, which runs in a paused process too.
     uint64_t elapsed = now_ - n->last_tick;
+    if (breach_ == Breach::kTicksOfAPauseAreForgotten) elapsed = 0;
     if (remaining != INT32_MAX && elapsed >= static_cast<uint64_t>(remaining) * n->tick_interval) {
       continue;
     }
@@ -391,6 +433,14 @@ void Simulator::CheckLeases() {
 
 void Simulator::Step() {
   now_ += kStep;
+  if (restart_soon_ != kNoNode && random_.OneIn(10)) {
+    SimNode& n = *nodes_[restart_soon_ - 1];
+    restart_soon_ = kNoNode;
+    if (n.node && is_faulty_) {
+      Crash(n);
+      Start(n);
+    }
+  }
   while (!network_.empty() && network_.top().at <= now_) {
     Delivery d = network_.top();
     network_.pop();
@@ -398,6 +448,9 @@ void Simulator::Step() {
   }
   for (auto& n : nodes_) {
     if (!n->node || n->paused_until > now_) continue;
+    if (breach_ == Breach::kTicksOfAPauseAreForgotten && n->next_tick + n->tick_interval <= now_) {
+      n->next_tick = now_;
+    }
     // After a pause all that was missed, at once.
     while (n->next_tick <= now_) {
       n->last_tick = n->next_tick;
@@ -492,7 +545,7 @@ SimulationResult Simulator::Run() {
   while (now_ < kFaultyTime) {
     Step();
     if (random_.OneIn(3)) ClientAction();
-    if (random_.OneIn(fault_interval_)) Fault();
+    if (random_.OneIn(fault_interval_)) Disturb();
   }
   HealAndAgree();
   result_.committed = acknowledged_;

@@ -29,14 +29,27 @@ struct SimulationResult {
   uint64_t transfers = 0;
 };
 
+// What the surroundings of the nodes do wrong; raft::Fault is what a node does wrong.
+enum class Breach : uint8_t {
+  kNone,
+  kVotesAreNotPersisted,
+  kHardStateIsNotPersisted,
+  kAcknowledgesBeforeTheSync,  // messages_after_sync leave at once
+  kLeaderCountsBeforeTheSync,  // OnPersisted before the write is durable
+  kTicksOfAPauseAreForgotten,  // and the reader does not look at its clock
+  kClocksDriftBeyondTheMargin,
+};
+
 class Simulator {
  public:
-  explicit Simulator(uint64_t seed);
+  explicit Simulator(uint64_t seed, Fault fault = Fault::kNone, Breach breach = Breach::kNone);
 
   // Faults for a while, then peace: progress must be made and all logs and states must agree.
   SimulationResult Run();
 
  private:
+  // Beside faults at random, one kind at the worst moments.
+  enum class Adversary : uint8_t { kNone, kIsolatesOldLeaders, kRestartsVoters, kSplitsVotes };
   struct Snapshot {
     SnapshotMetadata metadata;
     uint64_t state = 0;
@@ -93,7 +106,8 @@ class Simulator {
   void Send(Message m);
   void SendSnapshot(SimNode& from, const Message& m);
   void ClientAction();
-  void Fault();
+  void Isolate(NodeId id);
+  void Disturb();
   void CheckLeases();
   void HealAndAgree();
   bool Agreed();
@@ -103,6 +117,8 @@ class Simulator {
   bool Cut(NodeId from, NodeId to) const;
   void Note(uint64_t value);
 
+  const Fault fault_;
+  const Breach breach_;
   Random random_;
   std::vector<std::unique_ptr<SimNode>> nodes_;
   ClusterInvariants invariants_;
@@ -116,6 +132,8 @@ class Simulator {
   Index acknowledged_ = 0;              // a client may know that entries up to here are committed
   std::vector<std::vector<bool>> cut_;
   bool is_faulty_ = true;
+  Adversary adversary_ = Adversary::kNone;
+  NodeId restart_soon_ = kNoNode;
   uint64_t loss_percent_ = 0;
   uint64_t duplicate_percent_ = 0;
   uint64_t max_delay_ = 0;

@@ -1,7 +1,10 @@
-// Environment: SEEDS=n runs n seeds, SEED=k runs that one alone.
+// Environment: SEEDS=n runs n seeds from FIRST (1) on, SEED=k runs that one alone.
 #include "tests/raft/simulator.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cinttypes>
 #include <cstdio>
@@ -9,6 +12,12 @@
 
 namespace metastore::raft {
 namespace {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
 
 uint64_t current_seed = 0;
 
@@ -31,8 +40,9 @@ SimulationResult Simulate(uint64_t seed) {
 }
 
 TEST(RaftSimulatorTest, InvariantsHoldUnderFaultsAndTheClusterAgreesAfterThem) {
-  uint64_t first = FromEnvironment("SEED", 1);
-  uint64_t seeds = std::getenv("SEED") != nullptr ? 1 : FromEnvironment("SEEDS", 300);
+  uint64_t first = FromEnvironment("SEED", FromEnvironment("FIRST", 1));
+  uint64_t seeds =
+      std::getenv("SEED") != nullptr ? 1 : FromEnvironment("SEEDS", kSanitized ? 300 : 10'000);
   std::printf("seeds %" PRIu64 " to %" PRIu64 "\n", first, first + seeds - 1);
   SimulationResult sum;
   for (uint64_t seed = first; seed < first + seeds; ++seed) {
@@ -71,6 +81,73 @@ TEST(RaftSimulatorTest, TheSameSeedGivesTheSameRun) {
     SimulationResult second = Simulate(seed);
     EXPECT_EQ(first.fingerprint, second.fingerprint) << "seed " << seed;
     EXPECT_NE(first.fingerprint, Simulate(seed + 100000).fingerprint) << "seed " << seed;
+  }
+}
+
+// One rule broken, in a process of its own: the seed at whose run something was noticed, or 0.
+uint64_t SeedThatNotices(Fault fault, Breach breach, uint64_t limit) {
+  int pipe[2];
+  CHECK_EQ(::pipe(pipe), 0);
+  pid_t child = ::fork();
+  CHECK_GE(child, 0);
+  if (child == 0) {
+    ::close(pipe[0]);
+    rlimit no_core = {0, 0};
+    ::setrlimit(RLIMIT_CORE, &no_core);
+    SetCheckFailedSink([](const std::string&) {});
+    std::fclose(stderr);
+    for (uint64_t seed = 1; seed <= limit; ++seed) {
+      if (::write(pipe[1], &seed, sizeof seed) != sizeof seed) std::_Exit(2);
+      Simulator(seed, fault, breach).Run();
+    }
+    std::_Exit(0);
+  }
+  ::close(pipe[1]);
+  uint64_t last = 0, seed;
+  while (::read(pipe[0], &seed, sizeof seed) == sizeof seed) last = seed;
+  ::close(pipe[0]);
+  int status = 0;
+  CHECK_EQ(::waitpid(child, &status, 0), child);
+  return WIFSIGNALED(status) ? last : 0;
+}
+
+TEST(RaftSimulatorTest, EachRuleThatIsBrokenAloneIsNoticed) {
+  if (kSanitized) GTEST_SKIP() << "thousands of runs; the release build does it";
+  struct Broken {
+    const char* name;
+    Fault fault;
+    Breach breach;
+    // It takes tens of thousands of seeds: `make sim` looks for it.
+    bool rare = false;
+  };
+  const Broken broken[] = {
+      {"commits an old term's entry by counting", Fault::kCommitsOldTermByCounting, Breach::kNone,
+       true},
+      {"no entry at the start of a term", Fault::kNoEntryAtTheStartOfTerm, Breach::kNone},
+      {"two changes at once", Fault::kTwoChangesAtOnce, Breach::kNone},
+      {"change before the term's first commit", Fault::kChangeBeforeTermCommitted, Breach::kNone},
+      {"learners count", Fault::kLearnersCount, Breach::kNone},
+      {"only the new majority of a joint one", Fault::kOnlyTheNewMajority, Breach::kNone},
+      {"votes during a lease", Fault::kVotesDuringALease, Breach::kNone, true},
+      {"truncates without conflict", Fault::kTruncatesWithoutConflict, Breach::kNone},
+      {"reads without a round", Fault::kReadsWithoutARound, Breach::kNone},
+      {"votes for a shorter log", Fault::kVotesForAShorterLog, Breach::kNone},
+      {"votes twice in a term", Fault::kVotesTwiceInATerm, Breach::kNone},
+      {"heartbeats commit what is unmatched", Fault::kHeartbeatCommitsUnmatched, Breach::kNone},
+      {"lease outlives a transfer", Fault::kLeaseOutlivesATransfer, Breach::kNone},
+      {"votes are not persisted", Fault::kNone, Breach::kVotesAreNotPersisted, true},
+      {"hard state is not persisted", Fault::kNone, Breach::kHardStateIsNotPersisted},
+      {"acknowledges before the sync", Fault::kNone, Breach::kAcknowledgesBeforeTheSync},
+      {"leader counts before the sync", Fault::kNone, Breach::kLeaderCountsBeforeTheSync},
+      {"ticks of a pause are forgotten", Fault::kNone, Breach::kTicksOfAPauseAreForgotten},
+      {"clocks drift beyond the margin", Fault::kNone, Breach::kClocksDriftBeyondTheMargin},
+  };
+  const bool all = std::getenv("MUTANT_SEEDS") != nullptr;
+  for (const Broken& b : broken) {
+    if (b.rare && !all) continue;
+    uint64_t seed = SeedThatNotices(b.fault, b.breach, FromEnvironment("MUTANT_SEEDS", 5000));
+    std::printf("%-40s noticed with seed %" PRIu64 "\n", b.name, seed);
+    EXPECT_NE(seed, 0u) << b.name << " goes unnoticed";
   }
 }
 
