@@ -363,7 +363,14 @@ class ThreadedReplica : public Replica,
         if (!forward.ParseFromArray(frame.body.data(), static_cast<int>(frame.body.size()))) {
           return false;
         }
-        for (const std::string& batch : forward.batches()) driver_->OnForward(batch);
+        for (const std::string& batch : forward.batches()) {
+          Status status = CheckForwardedBatch(batch, from, options_.find_command);
+          if (!status.ok()) {
+            log::error("node {} forwarded what may not enter the log: {}", from, status.message());
+            return false;
+          }
+          driver_->OnForward(batch);
+        }
         return true;
       }
       case wire::FrameType::kSnapshotOffer:
