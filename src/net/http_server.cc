@@ -190,6 +190,7 @@ void HttpServer::OnReceived(evbuffer*, const evbuffer_cb_info* info, void* argum
   auto* incoming = static_cast<Incoming*>(argument);
   HttpServer* server = incoming->server;
   server->loop_->stats().bytes_in.Add(info->n_added);
+  incoming->progress_ns = server->loop_->server().clock().BootNs();
   server->Account(incoming, incoming->received + info->n_added);
   if (server->received_ <= kMaxHttpBufferedBytes) return;
   bool another_goes_on = std::any_of(
@@ -232,6 +233,11 @@ bool HttpServer::CloseWorstReader(size_t bytes) {
   loop_->stats().output_limit_disconnections.Add(1);
   AccountUnsent(worst, 0);
   worst->closed = true;
+  // The memory goes back at once, not with the bufferevent at the next sweep.
+  evbuffer* output = bufferevent_get_output(worst->bev);
+  CHECK_EQ(evbuffer_unfreeze(output, 1), 0);
+  CHECK_EQ(evbuffer_drain(output, evbuffer_get_length(output)), 0);
+  CHECK_EQ(evbuffer_freeze(output, 1), 0);
   // evhttp sees the end of the connection and frees it.
   ::shutdown(bufferevent_getfd(worst->bev), SHUT_RDWR);
   return true;
@@ -251,13 +257,34 @@ void HttpServer::Sweep() {
     bufferevent_decref(it->first);
     it = incoming_.erase(it);
   }
-  if (received_ <= kMaxHttpBufferedBytes / 2) {
-    for (auto& [bev, incoming] : incoming_) {
-      if (!incoming->paused) continue;
-      incoming->paused = false;
-      bufferevent_enable(bev, EV_READ);
-    }
+  ResumeReading();
+}
+
+void HttpServer::ResumeReading() {
+  const int64_t now_ns = loop_->server().clock().BootNs();
+  auto resume = [now_ns](Incoming* incoming) {
+    incoming->paused = false;
+    incoming->progress_ns = now_ns;
+    bufferevent_enable(incoming->bev, EV_READ);
+  };
+  const bool room = received_ <= kMaxHttpBufferedBytes / 2;
+  Incoming* most = nullptr;
+  bool others_wait = false;
+  for (auto& [bev, incoming] : incoming_) {
+    if (incoming->closed) continue;
+    if (room && incoming->paused) resume(incoming.get());
+    others_wait = others_wait || incoming->paused;
+    if (most == nullptr || incoming->received > most->received) most = incoming.get();
   }
+  if (!others_wait) return;
+  // Whatever else is buffered, one goes on: or nobody could finish and give room to the others.
+  if (most->paused) return resume(most);
+  if (most->serving || now_ns - most->progress_ns < kHttpStallNs) return;
+  log::warn("an HTTP client closed: {} bytes of its body came and no more for {} s, others wait",
+            most->received, kHttpStallNs / 1'000'000'000);
+  Account(most, 0);
+  most->closed = true;
+  ::shutdown(bufferevent_getfd(most->bev), SHUT_RDWR);
 }
 
 void HttpServer::UpdateAccepting() {
@@ -312,7 +339,10 @@ void HttpServer::Reply(evhttp_request* request, int status, std::string body, st
   evhttp_connection* connection = evhttp_request_get_connection(request);
   if (connection != nullptr) {
     auto found = incoming_.find(evhttp_connection_get_bufferevent(connection));
-    if (found != incoming_.end()) Account(found->second.get(), 0);
+    if (found != incoming_.end()) {
+      Account(found->second.get(), 0);
+      found->second->serving = false;
+    }
   }
   evbuffer* output = nullptr;
   if (has_body && body.size() > skip && evhttp_request_get_command(request) != EVHTTP_REQ_HEAD) {
@@ -343,6 +373,9 @@ void HttpServer::Serve(evhttp_request* request) {
   loop_->stats().http_requests.Add(1);
   // evhttp takes an absolute target for a request to a proxy and would close the connection.
   request->flags &= ~EVHTTP_PROXY_REQUEST;
+  auto incoming =
+      incoming_.find(evhttp_connection_get_bufferevent(evhttp_request_get_connection(request)));
+  if (incoming != incoming_.end()) incoming->second->serving = true;
   if (stopping_) return Reply(request, 503, "shutting down\n", kPlain);
   std::string_view target = evhttp_request_get_uri(request);
   if (!StartsWith(target, "/-/health") && !Authorized(request)) {

@@ -37,8 +37,12 @@ inline constexpr size_t kMaxHttpConnections = 1024;
 inline constexpr size_t kMaxHttpBufferedBytes = size_t{256} << 20;
 // GETs under way: each may bring a value of any size before the loop looks at what is unsent.
 inline constexpr size_t kMaxHttpGets = 32;
-// A connection that sends nothing, within a request or between two, is closed after it.
+// A connection that sends nothing, within a request or between two, or takes nothing of its reply
+// is closed after it.
 inline constexpr int kHttpTimeoutS = 300;
+// While others wait for the room of kMaxHttpBufferedBytes, the one that is read is closed when
+// nothing of its body comes for this long.
+inline constexpr int64_t kHttpStallNs = 10'000'000'000;
 
 struct MembershipRequest {
   bool add = false;  // POST, else DELETE
@@ -82,7 +86,9 @@ class HttpServer {
     size_t received = 0;  // since the last answer
     size_t unsent = 0;    // of the reply; the loop counts it with those of RESP clients
     bool paused = false;
-    bool closed = false;  // by CloseWorstReader
+    int64_t progress_ns = 0;  // when bytes came last, or reading was resumed
+    bool serving = false;     // its request is complete and not yet answered
+    bool closed = false;      // by this server: its memory is not counted any more
   };
 
   static void OnRequest(evhttp_request* request, void* self);
@@ -106,6 +112,7 @@ class HttpServer {
   void Account(Incoming* incoming, size_t received);
   void AccountUnsent(Incoming* incoming, size_t unsent);
   void Sweep();
+  void ResumeReading();
   void UpdateAccepting();
 
   IoLoop* const loop_;

@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <event2/event.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/eventfd.h>
@@ -21,6 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/thread_role.h"
+#include "net/resolver.h"
 #include "replica/membership_change.h"
 #include "replica/peer.pb.h"
 
@@ -35,6 +35,8 @@ using replica::wire::kChannels;
 constexpr int64_t kDialMinNs = 20'000'000;
 constexpr int64_t kDialMaxNs = 500'000'000;
 constexpr int64_t kDialTimeoutNs = 2'000'000'000;
+// How old the address of a name may be when its host is dialled without asking for it anew.
+constexpr int64_t kAddressNs = 1'000'000'000;
 // A refused peer needs an operator; asking every few seconds is enough.
 constexpr int64_t kRefusedRetryNs = 5'000'000'000;
 constexpr int64_t kHelloTimeoutNs = 5'000'000'000;
@@ -64,19 +66,6 @@ void SetOptions(int fd) {
   // A peer that vanished without a FIN is noticed by unacknowledged data.
   unsigned int timeout_ms = 5000;
   setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
-}
-
-// Numeric addresses resolve without a network; names are looked up when a link is dialled.
-bool Resolve(const std::string& host, uint16_t port, sockaddr_storage* address, socklen_t* length) {
-  addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) return false;
-  std::memcpy(address, found->ai_addr, found->ai_addrlen);
-  *length = found->ai_addrlen;
-  freeaddrinfo(found);
-  return true;
 }
 
 class Loop;
@@ -137,6 +126,7 @@ class Loop : public replica::Transport {
     base_ = event_base_new();
     wake_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (base_ == nullptr || wake_fd_ < 0) return Status::IoError("cannot make an event loop");
+    resolver_ = std::make_unique<Resolver>(options_.look_up ? options_.look_up : &LookUp, wake_fd_);
     wake_event_ = event_new(base_, wake_fd_, EV_READ | EV_PERSIST, &Loop::OnWake, this);
     event_add(wake_event_, nullptr);
     if (!options_.listen) return Status::Ok();
@@ -152,6 +142,7 @@ class Loop : public replica::Transport {
     event_add(timer, &tick);
     while (!stopping_.load(std::memory_order_acquire)) {
       now_ns_ = SystemClock()->BootNs();
+      TakeAddresses();
       Dial();
       event_base_loop(base_, EVLOOP_ONCE);
       handler_->OnTurn();
@@ -210,6 +201,7 @@ class Loop : public replica::Transport {
       Target target;
       target.url = url;
       if (!replica::SplitUrl(url, &target.host, &target.port)) continue;
+      target.numeric = ParseAddress(target.host, target.port, &target.address);
       target.links.resize(kChannels);
       for (int i = 0; i < kChannels; ++i) {
         target.links[static_cast<size_t>(i)].loop = this;
@@ -258,16 +250,16 @@ class Loop : public replica::Transport {
   Status Listen() override {
     if (listen_fd_ >= 0) return Status::Ok();
     const std::string where = options_.listen_host + ":" + std::to_string(options_.listen_port);
-    sockaddr_storage address{};
-    socklen_t length = 0;
-    if (!Resolve(options_.listen_host, options_.listen_port, &address, &length)) {
+    Address address;
+    if (!LookUp(options_.listen_host, options_.listen_port, &address)) {
       return Status::IoError("cannot resolve the peer address " + where +
                              "; check this node's place in --cluster");
     }
-    listen_fd_ = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    listen_fd_ = socket(address.bytes.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int on = 1;
     if (listen_fd_ >= 0) setsockopt(listen_fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (listen_fd_ < 0 || bind(listen_fd_, reinterpret_cast<sockaddr*>(&address), length) != 0 ||
+    if (listen_fd_ < 0 ||
+        bind(listen_fd_, reinterpret_cast<sockaddr*>(&address.bytes), address.length) != 0 ||
         listen(listen_fd_, 128) != 0) {
       Status status = Status::IoError("cannot listen for peers on " + where + ": " +
                                       std::strerror(errno) + "; is another node running there?");
@@ -286,6 +278,10 @@ class Loop : public replica::Transport {
     std::string url;
     std::string host;
     uint16_t port = 0;
+    bool numeric = false;         // the url says the address itself
+    Address address;              // as last looked up
+    bool asked = false;           // a lookup is under way
+    int64_t looked_up_ns = 0;     // 0: never
     std::vector<Outbound> links;  // one a channel; they do not move
   };
 
@@ -296,6 +292,30 @@ class Loop : public replica::Transport {
   }
 
   // --- outbound --------------------------------------------------------------------------------
+  // Has lookups made when the address is old, and goes on with the old one until they end: what a
+  // name server does not say keeps no link down. False: there is no address yet.
+  bool HasAddress(Target* target) {
+    if (target->numeric) return true;
+    bool fresh = target->looked_up_ns != 0 && now_ns_ - target->looked_up_ns < kAddressNs;
+    if (!fresh && !target->asked) {
+      target->asked = true;
+      resolver_->Ask(target->host, target->port);
+    }
+    return target->address.length != 0;
+  }
+
+  void TakeAddresses() {
+    resolver_->TakeAnswers(&answers_);
+    for (const Resolver::Answer& answer : answers_) {
+      for (auto& [peer, target] : outbound_) {
+        if (target.host != answer.host || target.port != answer.port) continue;
+        target.asked = false;
+        target.looked_up_ns = now_ns_;
+        if (answer.address.length != 0) target.address = answer.address;
+      }
+    }
+  }
+
   void Dial() {
     for (auto& [peer, target] : outbound_) {
       for (Outbound& link : target.links) {
@@ -304,20 +324,17 @@ class Loop : public replica::Transport {
           continue;
         }
         if (now_ns_ < link.dial_at_ns) continue;
-        sockaddr_storage address{};
-        socklen_t length = 0;
+        if (!HasAddress(&target)) continue;
         link.dialled_ns = now_ns_;
-        if (!Resolve(target.host, target.port, &address, &length)) {
-          Fail(&link);
-          continue;
-        }
-        link.fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        link.fd =
+            socket(target.address.bytes.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (link.fd < 0) {
           Fail(&link);
           continue;
         }
         SetOptions(link.fd);
-        int result = connect(link.fd, reinterpret_cast<sockaddr*>(&address), length);
+        int result = connect(link.fd, reinterpret_cast<sockaddr*>(&target.address.bytes),
+                             target.address.length);
         if (result != 0 && errno != EINPROGRESS) {
           Fail(&link);
           continue;
@@ -716,6 +733,8 @@ class Loop : public replica::Transport {
 
   uint64_t last_join_ = 0;
 
+  std::unique_ptr<Resolver> resolver_;
+  std::vector<Resolver::Answer> answers_;
   std::map<raft::NodeId, Target> outbound_;
   std::vector<Outbound*> dirty_;
   std::vector<char> read_buffer_ = std::vector<char>(kReadBytes);

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "base/status.h"
+#include "net/resolver.h"
 #include "replica/transport.h"
 
 namespace metastore::net {
@@ -28,6 +29,8 @@ struct PeerTransportOptions {
   uint16_t listen_port = 0;
   // Bind at once; else with the first Listen().
   bool listen = true;
+  // How the names of peers become addresses, in a thread of its own; unset: getaddrinfo.
+  LookUpFunction look_up;
   int64_t tick_ns = 10'000'000;  // the longest time without a turn
 };
 

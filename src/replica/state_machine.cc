@@ -195,9 +195,9 @@ void StateMachine::ApplyBatch(const BatchHeader& header, EntryReader* reader, bo
 
 void StateMachine::RunItem(const Item& item, std::string* out) {
   engine::Txn& txn = engine_->txn();
+  Result<const commands::CommandSpec*> spec = CheckItem(item, find_command_);
+  CHECK_MSG(spec.ok(), "the log holds " + spec.status().message());
   if (item.kind == ItemKind::kExpire) {
-    // args := (meta key, deadline in ms as text)*
-    CHECK_EQ(item.args.size() % 2, 0u);
     for (size_t i = 0; i < item.args.size(); i += 2) {
       int64_t deadline_ms;
       CHECK(ParseInt64(item.args[i + 1], &deadline_ms));
@@ -210,32 +210,15 @@ void StateMachine::RunItem(const Item& item, std::string* out) {
     must_commit_ = true;
     return;
   }
-  CHECK(!item.args.empty());
   resp::Writer reply(out, item.protocol);
   const size_t start = out->size();
-  const commands::CommandSpec* spec = find_command_(item.args[0]);
-  if (spec != nullptr && !spec->subcommands.empty() && item.args.size() > 1) {
-    for (const commands::CommandSpec& sub : spec->subcommands) {
-      if (EqualsIgnoreCase(sub.name, item.args[1])) {
-        spec = &sub;
-        break;
-      }
-    }
-  }
-  CHECK_MSG(spec != nullptr && (spec->handler.write != nullptr || spec->handler.read != nullptr),
-            "the log holds a command that this version does not know: " +
-                std::string(item.args[0]) + "; upgrade this node");
-  int argc = static_cast<int>(item.args.size());
-  CHECK(spec->arity > 0 ? argc == spec->arity : argc >= -spec->arity);
   Status status;
   if (item.kind == ItemKind::kWrite) {
-    CHECK(spec->handler.write != nullptr);
     commands::WriteContext context(txn, item.db);
-    status = spec->handler.write(context, item.args, reply);
+    status = (*spec)->handler.write(context, item.args, reply);
   } else {
-    CHECK(spec->handler.read != nullptr);
     commands::ReadContext context(txn, item.db);
-    status = spec->handler.read(context, item.args, reply);
+    status = (*spec)->handler.read(context, item.args, reply);
   }
   if (!status.ok()) {
     out->resize(start);

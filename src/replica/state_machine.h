@@ -14,13 +14,11 @@
 #include "engine/engine.h"
 #include "raft/types.h"
 #include "replica/divergence.h"
+#include "replica/item_check.h"
 #include "replica/proposal.h"
 #include "replica/replica.h"
 
 namespace metastore::replica {
-
-// Finds a command by name in any case; null when there is none.
-using CommandFinder = const commands::CommandSpec* (*)(std::string_view name);
 
 // The place of a node's session in the replicated state.
 struct SessionState {

@@ -1,7 +1,6 @@
 #include "replica/threaded_replica.h"
 
 #include <sys/prctl.h>
-#include <sys/statvfs.h>
 
 #include <algorithm>
 #include <atomic>
@@ -20,6 +19,7 @@
 #include "commands/errors.h"
 #include "engine/system_keys.h"
 #include "raft/membership.h"
+#include "replica/disk_room.h"
 #include "replica/divergence.h"
 #include "replica/peer.pb.h"
 #include "replica/snapshot_transfer.h"
@@ -37,6 +37,9 @@ constexpr size_t kMaxExpiredPerBatch = 1000;
 constexpr int64_t kExpireIntervalNs = 100'000'000;
 constexpr int64_t kMaintenanceIntervalNs = 500'000'000;
 constexpr int64_t kInfoIntervalNs = 20'000'000;
+constexpr int64_t kDiskIntervalNs = 1'000'000'000;
+// How often a log that waits for room looks for it.
+constexpr auto kRoomInterval = std::chrono::milliseconds(100);
 constexpr int64_t kDigestIntervalNs = 1'000'000'000;
 constexpr uint32_t kDigestVersion = 1;
 const char kWasMember[] = "was-member";
@@ -170,7 +173,10 @@ class ThreadedReplica : public Replica,
     return info;
   }
   engine::EngineStats EngineStats() const override { return engine_->Stats(); }
-  bool DiskNearlyFull() const override { return disk_nearly_full_.load(std::memory_order_relaxed); }
+  bool DiskNearlyFull() const override {
+    return disk_nearly_full_.load(std::memory_order_relaxed) ||
+           majority_nearly_full_.load(std::memory_order_relaxed);
+  }
   void ChangeMembership(MembershipChange change,
                         std::function<void(const ChangeResult&)> done) override {
     PostBack([this, change = std::move(change), done = std::move(done)]() mutable {
@@ -235,6 +241,7 @@ class ThreadedReplica : public Replica,
     raft_thread_.join();
     worker_inbox_.Close();
     worker_thread_.join();
+    stopping_.store(true);
     log_inbox_.Close();
     if (log_thread_.joinable()) log_thread_.join();
     apply_inbox_.Close();
@@ -286,8 +293,29 @@ class ThreadedReplica : public Replica,
     transport_->AcceptForwards(driver_->WantsForwards());
     if (now_ns_ - last_expire_ns_ >= kExpireIntervalNs) StartExpiry();
     if (now_ns_ - last_info_ns_ >= kInfoIntervalNs) PublishInfo();
+    if (now_ns_ - last_disk_ns_ >= kDiskIntervalNs) TellDisk();
     SendDigests();
     if (now_ns_ - last_digest_ns_ >= kDigestIntervalNs) CompareDigests();
+  }
+
+  void TellDisk() {
+    last_disk_ns_ = now_ns_;
+    const bool full = disk_nearly_full_.load();
+    const raft::Node& node = driver_->node();
+    peer::DiskState report;
+    report.set_nearly_full(full);
+    std::string frame = wire::MakeFrame(wire::FrameType::kDiskState, report.SerializeAsString());
+    for (raft::NodeId peer : raft::Members(node.membership())) {
+      if (peer != options_.driver.raft.id) transport_->Send(peer, wire::Channel::kRaft, frame);
+    }
+    majority_nearly_full_.store(
+        disk_reports_.MajorityNearlyFull(node.membership(), options_.driver.raft.id, full, now_ns_),
+        std::memory_order_relaxed);
+    if (!full || node.role() != raft::Role::kLeader) return;
+    if (auto successor = disk_reports_.Successor(node.GetStatus(), now_ns_)) {
+      log::info("node {} is to lead: it has room on its disk and this one has not", *successor);
+      driver_->TransferLeadership(*successor);
+    }
   }
 
   void SendDigests() {
@@ -327,6 +355,8 @@ class ThreadedReplica : public Replica,
   // Without peers the raft role has nothing to do while the log syncs but to wait for it, so it
   // plays the log role too: two hand-overs less on the way of every entry.
   bool WriteLogHere() {
+    // Until there is room the tasks wait where they are; the next tick looks again.
+    if (!LogHasRoom(0)) return false;
     log_inbox_.TakeAll(&log_tasks_);
     if (log_tasks_.empty()) return false;
     RunLogTasks(&log_tasks_, /*in_raft_role=*/true);
@@ -354,6 +384,8 @@ class ThreadedReplica : public Replica,
       case wire::FrameType::kRaft: {
         Result<raft::Message> message = wire::DecodeRaft(frame.body);
         if (!message.ok() || message->from != from) return false;
+        // The log waits for room: entries would only pile up. The leader sends them again.
+        if (log_waits_.load() && message->type == raft::MessageType::kAppend) return true;
         ReadClock();
         driver_->OnRaftMessage(std::move(*message));
         return true;
@@ -363,13 +395,22 @@ class ThreadedReplica : public Replica,
         if (!forward.ParseFromArray(frame.body.data(), static_cast<int>(frame.body.size()))) {
           return false;
         }
-        for (const std::string& batch : forward.batches()) driver_->OnForward(batch);
+        for (const std::string& batch : forward.batches()) {
+          Status status = CheckForwardedBatch(batch, from, options_.find_command);
+          if (!status.ok()) {
+            log::error("node {} forwarded what may not enter the log: {}", from, status.message());
+            return false;
+          }
+          driver_->OnForward(batch);
+        }
         return true;
       }
       case wire::FrameType::kSnapshotOffer:
         // The copy that is being installed lies where the next one would be written; the leader
         // offers again.
         if (driver_->awaits_install()) return true;
+        // A copy of the whole state would take the last room; the leader offers again.
+        if (disk_nearly_full_.load()) return true;
         receiver_->OnOffer(from, frame.body, driver_->node().commit_index());
         return true;
       case wire::FrameType::kSnapshotChunk:
@@ -386,6 +427,14 @@ class ThreadedReplica : public Replica,
         if (report.version() == kDigestVersion) {
           divergence_.OnReport(from, {report.index(), report.digest()});
         }
+        return true;
+      }
+      case wire::FrameType::kDiskState: {
+        peer::DiskState report;
+        if (!report.ParseFromArray(frame.body.data(), static_cast<int>(frame.body.size()))) {
+          return false;
+        }
+        disk_reports_.OnReport(from, report.nearly_full(), now_ns_);
         return true;
       }
       case wire::FrameType::kChange:
@@ -679,8 +728,40 @@ class ThreadedReplica : public Replica,
     for (;;) {
       log_inbox_.WaitAndTakeAll(&tasks);
       if (tasks.empty()) return;
+      // What is not written is not acknowledged either, so at the end it may be dropped.
+      if (!WaitForRoom(tasks)) return;
       RunLogTasks(&tasks, /*in_raft_role=*/false);
     }
+  }
+
+  // A full disk is no failure: the writes wait and this node acknowledges nothing, so that the
+  // others go on without it. False: the node is stopping.
+  bool WaitForRoom(const std::vector<LogTask>& tasks) {
+    uint64_t bytes = 0;
+    for (const LogTask& task : tasks) {
+      const WriteTask* write = std::get_if<WriteTask>(&task);
+      if (write == nullptr) continue;
+      for (const raft::Entry& entry : write->write.entries) bytes += entry.Size();
+    }
+    while (!LogHasRoom(bytes)) {
+      if (stopping_.load()) return false;
+      std::this_thread::sleep_for(kRoomInterval);
+    }
+    return true;
+  }
+
+  bool LogHasRoom(uint64_t bytes) {
+    const uint64_t floor = std::min(options_.disk_reserve_bytes / 2, kMaxLogFloorBytes);
+    const uint64_t free = FreeDiskBytes(options_.directory);
+    const bool waits = free < floor || free - floor < bytes;
+    if (waits != log_waits_.exchange(waits)) {
+      if (waits) {
+        log::error("the disk is full ({} bytes free): the log waits until there is room", free);
+      } else {
+        log::info("the log goes on ({} bytes free)", free);
+      }
+    }
+    return !waits;
   }
 
   void RunLogTasks(std::vector<LogTask>* tasks, bool in_raft_role) {
@@ -878,9 +959,7 @@ class ThreadedReplica : public Replica,
   }
 
   void LookAtDisk() {
-    struct statvfs fs;
-    if (statvfs(options_.directory.c_str(), &fs) != 0) return;
-    uint64_t free = uint64_t{fs.f_bavail} * fs.f_frsize;
+    uint64_t free = FreeDiskBytes(options_.directory);
     bool nearly_full = free < options_.disk_reserve_bytes;
     if (nearly_full != disk_nearly_full_.load()) {
       if (nearly_full) {
@@ -935,6 +1014,8 @@ class ThreadedReplica : public Replica,
   int64_t last_expire_ns_ = 0;
   int64_t last_info_ns_ = 0;
   int64_t last_digest_ns_ = 0;
+  int64_t last_disk_ns_ = 0;
+  DiskReports disk_reports_;
   bool expiry_under_way_ = false;
   DivergenceWatch divergence_;
   AppliedMembership applied_membership_;
@@ -961,6 +1042,9 @@ class ThreadedReplica : public Replica,
   std::atomic<bool> active_expire_;
   std::atomic<bool> leads_{false};
   std::atomic<bool> disk_nearly_full_{false};
+  std::atomic<bool> majority_nearly_full_{false};
+  std::atomic<bool> log_waits_{false};  // for room on the disk
+  std::atomic<bool> stopping_{false};
   std::atomic<uint64_t> log_syncs_{0};
   std::atomic<uint64_t> log_bytes_{0};
   std::atomic<uint64_t> expired_keys_{0};

@@ -38,6 +38,7 @@ enum class FrameType : uint8_t {
   kJoinAnswer = 10,
   kChange = 11,
   kChangeAnswer = 12,
+  kDiskState = 13,
 };
 
 // A whole frame around `body`.

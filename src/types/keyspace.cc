@@ -34,7 +34,6 @@ constexpr uint8_t kTypeMask = 0x0f;
 constexpr uint8_t kHasDeadline = 0x10;
 constexpr int kFormShift = 5;
 constexpr uint8_t kFormMask = 0x03;
-constexpr size_t kMetaKeyHead = 1 + 8;
 constexpr char kExpiryTag = 'e';
 
 constexpr int kSlotBits = 14;

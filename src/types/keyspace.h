@@ -146,6 +146,9 @@ bool NeedsReclaim(const engine::View& view);
 // call, and one that was removed is free for use from the call after.
 void Reclaim(engine::Txn& txn);
 
+// What stands before the user key in a meta key: database prefix and hash.
+inline constexpr size_t kMetaKeyHead = 1 + 8;
+
 struct ExpiredKey {
   std::string meta_key;
   int64_t deadline_ms = 0;

@@ -1,0 +1,164 @@
+#include "net/peer_transport.h"
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <future>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "tests/net/node.h"
+
+namespace metastore::net {
+namespace {
+
+uint16_t FreeTcpPort() {
+  int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  EXPECT_EQ(::bind(fd, reinterpret_cast<sockaddr*>(&address), length), 0);
+  EXPECT_EQ(::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length), 0);
+  ::close(fd);
+  return ntohs(address.sin_port);
+}
+
+// A node's transport with its loop in a thread.
+class Peer : public replica::TransportHandler {
+ public:
+  Peer(raft::NodeId id, LookUpFunction look_up, std::map<raft::NodeId, std::string> urls = {})
+      : port_(FreeTcpPort()), urls_(std::move(urls)) {
+    PeerTransportOptions options;
+    options.cluster_id = 1;
+    options.id = id;
+    options.disk_incarnation = id;
+    options.listen_host = "127.0.0.1";
+    options.listen_port = port_;
+    options.look_up = std::move(look_up);
+    Result<std::unique_ptr<replica::Transport>> made = MakePeerTransport(options);
+    CHECK_OK(made.status());
+    transport_ = std::move(*made);
+    thread_ = std::thread([this] { transport_->Run(this); });
+  }
+  ~Peer() override {
+    transport_->Stop();
+    thread_.join();
+  }
+  uint16_t port() const { return port_; }
+
+  bool WaitLink(raft::NodeId peer) {
+    return Wait([this, peer] { return links_.contains(peer); });
+  }
+  // The loop turns `turns` more times.
+  bool WaitTurns(int turns) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    const int wanted = turns_ + turns;
+    lock.unlock();
+    return Wait([this, wanted] { return turns_ >= wanted; });
+  }
+  bool HasLink(raft::NodeId peer) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return links_.contains(peer);
+  }
+
+ private:
+  bool Wait(const std::function<bool()>& condition) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::milliseconds(kPatienceMs), condition);
+  }
+
+  bool OnFrame(raft::NodeId, const replica::wire::Frame&) override { return true; }
+  void OnLinkUp(raft::NodeId peer, replica::wire::Channel) override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    links_.insert(peer);
+    changed_.notify_all();
+  }
+  void OnLinkDown(raft::NodeId, replica::wire::Channel) override {}
+  bool KnowsDisk(raft::NodeId, uint64_t) override { return true; }
+  std::optional<raft::Index> NotAMember(raft::NodeId) override { return std::nullopt; }
+  void OnNotAMember(raft::NodeId, raft::Index) override {}
+  void OnJoin(uint64_t, std::string_view) override {}
+  void OnTurn() override {
+    if (!peers_set_) transport_->SetPeers(urls_);
+    peers_set_ = true;
+    std::lock_guard<std::mutex> lock(mutex_);
+    ++turns_;
+    changed_.notify_all();
+  }
+
+  const uint16_t port_;
+  const std::map<raft::NodeId, std::string> urls_;
+  std::unique_ptr<replica::Transport> transport_;
+  bool peers_set_ = false;
+  std::thread thread_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int turns_ = 0;
+  std::set<raft::NodeId> links_;
+};
+
+std::string Url(const std::string& host, uint16_t port) {
+  return "http://" + host + ":" + std::to_string(port);
+}
+
+TEST(PeerTransportTest, ASilentNameServerStopsNeitherTheLoopNorLinksToNumericAddresses) {
+  auto answered = std::make_shared<std::promise<void>>();
+  std::shared_future<void> answer(answered->get_future());
+  std::promise<void> asked;
+  auto look_up = [&asked, answer, first = std::make_shared<bool>(true)](
+                     const std::string& host, uint16_t port, Address* address) {
+    EXPECT_EQ(host, "third.test");
+    if (std::exchange(*first, false)) asked.set_value();
+    answer.wait();
+    return ParseAddress("127.0.0.1", port, address);
+  };
+  Peer second(2, nullptr);
+  Peer third(3, nullptr);
+  Peer peer(1, look_up,
+            {{2, Url("127.0.0.1", second.port())}, {3, Url("third.test", third.port())}});
+  ASSERT_EQ(asked.get_future().wait_for(std::chrono::milliseconds(kPatienceMs)),
+            std::future_status::ready);
+  EXPECT_TRUE(peer.WaitLink(2));
+  EXPECT_TRUE(peer.WaitTurns(20));
+  EXPECT_FALSE(peer.HasLink(3));
+  answered->set_value();
+  EXPECT_TRUE(peer.WaitLink(3));
+}
+
+TEST(PeerTransportTest, ANameThatDoesNotResolveIsAskedForAgain) {
+  auto times = std::make_shared<std::atomic<int>>(0);
+  auto look_up = [times](const std::string&, uint16_t port, Address* address) {
+    return ++*times > 1 && ParseAddress("127.0.0.1", port, address);
+  };
+  Peer second(2, nullptr);
+  Peer peer(1, look_up, {{2, Url("second.test", second.port())}});
+  EXPECT_TRUE(peer.WaitLink(2));
+  EXPECT_GT(times->load(), 1);
+}
+
+// A lookup cannot be cancelled.
+TEST(PeerTransportTest, TheTransportEndsWhileANameIsLookedUp) {
+  auto answered = std::make_shared<std::promise<void>>();
+  std::shared_future<void> answer(answered->get_future());
+  auto asked = std::make_shared<std::promise<void>>();
+  {
+    Peer peer(1,
+              [answer, asked](const std::string&, uint16_t, Address*) {
+                asked->set_value();
+                answer.wait();
+                return false;
+              },
+              {{2, "http://second.test:1"}});
+    ASSERT_EQ(asked->get_future().wait_for(std::chrono::milliseconds(kPatienceMs)),
+              std::future_status::ready);
+  }
+  answered->set_value();
+}
+
+}  // namespace
+}  // namespace metastore::net
