@@ -154,7 +154,7 @@ stop-cluster:
 # --- tests ---------------------------------------------------------------------------------------
 # Neither RocksDB nor libstdc++ is instrumented: what they do for each other looks like a race.
 export TSAN_OPTIONS ?= suppressions=tests/support/tsan.supp:ignore_noninstrumented_modules=1
-.PHONY: unit-binaries run-unit cluster-test compat-test replay-corpus
+.PHONY: unit-binaries run-unit cluster-test compat-test replay-corpus sim
 unit-binaries: $(UNIT_TESTS:%=$(BUILD)/tests/%_test)
 run-unit: unit-binaries
 	@set -e; for t in $(UNIT_TESTS); do echo "== $$t ($(CONFIG))"; \
@@ -169,6 +169,17 @@ test: test-deps
 	+@$(AGAIN) compat-test
 	+@$(AGAIN) CONFIG=asan run-unit
 	+@$(AGAIN) CONFIG=asan replay-corpus
+
+# The simulators for as long as wanted: SEEDS of them from FIRST on. Then every broken rule, the rare
+# ones too, each until some seed notices it.
+SEEDS ?= 100000
+FIRST ?= 1
+MUTANT_SEEDS ?= 100000
+sim: test-deps
+	+@$(AGAIN) $(BUILD)/tests/raft_test $(BUILD)/tests/replica_test
+	SEEDS=$(SEEDS) FIRST=$(FIRST) $(BUILD)/tests/raft_test --gtest_brief=1 --gtest_filter='RaftSimulatorTest.Invariants*'
+	SEEDS=$(SEEDS) $(BUILD)/tests/replica_test --gtest_brief=1 --gtest_filter='*Simulation*'
+	MUTANT_SEEDS=$(MUTANT_SEEDS) $(BUILD)/tests/raft_test --gtest_brief=1 --gtest_filter='RaftSimulatorTest.EachRule*'
 
 # Real processes: METASTORE names the binary under test.
 cluster-test: $(BUILD)/metaStore $(BUILD)/tests/cluster_test
@@ -252,6 +263,7 @@ help:
 	@echo "make cluster       three nodes on this machine; make stop-cluster stops them"
 	@echo "make unit          the tests that start no processes"
 	@echo "make asan, tsan    unit and cluster tests under sanitizers"
+	@echo "make sim           the simulators for SEEDS seeds (100000), then every broken rule"
 	@echo "make fuzz          every fuzzer for FUZZ_SECONDS (60)"
 	@echo "make bench         speed next to redis-server, as a table"
 	@echo "make format, lint  clang-format; clang's warnings and thread-safety analysis"
