@@ -1,7 +1,6 @@
 #include "engine/checkpoint_record.h"
 
 #include <rocksdb/db.h>
-#include <rocksdb/env.h>
 
 #include <memory>
 #include <vector>
@@ -9,22 +8,11 @@
 #include "engine/rocks.h"
 
 namespace metastore::engine {
-namespace {
-
-// RocksDB writes a LOG file into the directory unless it has a logger; a checkpoint that is about
-// to be sent must not change.
-class SilentLogger : public rocksdb::Logger {
- public:
-  using rocksdb::Logger::Logv;
-  void Logv(const char*, va_list) override {}
-};
-
-}  // namespace
 
 std::optional<std::string> ReadCheckpointRecord(const std::string& directory,
                                                 std::string_view system_key) {
   rocksdb::DBOptions options;
-  options.info_log = std::make_shared<SilentLogger>();  // RocksDB asks for shared ownership
+  options.info_log = NewSilentLogger();
   rocksdb::DB* opened = nullptr;
   // kSystem is RocksDB's default family.
   const std::vector<rocksdb::ColumnFamilyDescriptor> families = {

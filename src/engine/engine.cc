@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -14,18 +13,13 @@
 #include "base/mailbox.h"
 #include "engine/database.h"
 #include "engine/file.h"
+#include "engine/generation.h"
 #include "engine/system_keys.h"
 #include "engine/txn_impl.h"
+#include "engine/wal_check.h"
 
 namespace metastore::engine {
 namespace {
-
-constexpr size_t kMaxCurrentFileBytes = 64;
-
-std::string GenerationName(uint64_t generation) {
-  std::string digits = std::to_string(generation);
-  return std::string(6 - std::min<size_t>(6, digits.size()), '0') + digits;
-}
 
 // One RocksDB snapshot, shared by every View taken between two commits. On a node that only reads
 // no View then touches RocksDB's mutex.
@@ -274,18 +268,6 @@ class EngineImpl final : public Engine {
   TxnImpl txn_;
 };
 
-// The generation that CURRENT names; 0: this is a new directory.
-Result<uint64_t> ReadCurrent(const std::string& db) {
-  Result<std::string> text = ReadSmallFile(db + "/CURRENT", kMaxCurrentFileBytes);
-  if (text.code() == Code::kNotFound) return 0;
-  if (!text.ok()) return text.status();
-  uint64_t generation = std::strtoull(text->c_str(), nullptr, 10);
-  if (generation == 0 || *text != GenerationName(generation) + "\n") {
-    return Status::Corruption(db + "/CURRENT does not name a generation");
-  }
-  return generation;
-}
-
 // A new directory holds at most an empty database, from a start that a crash cut short.
 Status CheckNew(const std::string& db, const std::vector<std::string>& names) {
   for (const std::string& name : names) {
@@ -306,11 +288,17 @@ Status CheckNew(const std::string& db, const std::vector<std::string>& names) {
 Result<std::unique_ptr<Engine>> Engine::Open(const EngineOptions& options) {
   std::string db = options.directory + "/db";
   RETURN_IF_ERROR(CreateDirectories(db));
-  Result<uint64_t> current = ReadCurrent(db);
+  Result<uint64_t> current = ReadCurrentGeneration(db);
   if (!current.ok()) return current.status();
   Result<std::vector<std::string>> names = ListDirectory(db);
   if (!names.ok()) return names.status();
-  if (*current == 0) RETURN_IF_ERROR(CheckNew(db, *names));
+  if (*current == 0) {
+    RETURN_IF_ERROR(CheckNew(db, *names));
+  } else if (!std::binary_search(names->begin(), names->end(), GenerationName(*current))) {
+    // A damaged digit. What lies beside it may be the state: nothing is removed.
+    return Status::Corruption(db + "/CURRENT names the generation " + GenerationName(*current) +
+                              ", which is not there");
+  }
   for (const std::string& name : *names) {
     bool live = name == "CURRENT" || (*current != 0 && name == GenerationName(*current));
     if (!live) RETURN_IF_ERROR(RemoveTree(db + "/" + name));
@@ -328,6 +316,7 @@ Result<std::unique_ptr<Engine>> Engine::Open(const EngineOptions& options) {
   database_options.create = *current == 0;
   uint64_t generation = std::max<uint64_t>(1, *current);
   std::string path = db + "/" + GenerationName(generation);
+  RETURN_IF_ERROR(CheckRecordFiles(path));
   Result<std::unique_ptr<Database>> database = Database::Open(path, database_options);
   if (!database.ok()) return database.status();
   if (*current == 0) {

@@ -1,11 +1,3 @@
-// Family "log" holds the entries, RocksDB's mandatory family the rest:
-//
-//   log:      index:be64 → term:varint type:u8 data
-//   default:  'h'        → term:varint voted_for:varint commit_index:varint
-//             's'        → term:varint index:varint membership    (the entry before the first kept)
-//             'r' name   → bytes                                  (PutRecord)
-//   membership as in raft/types.h
-//
 // What surprises: cutting the log writes no tombstones. Every read is bounded by the start
 // position, so entries at or below it may lie dead in memtables and files; files that hold nothing
 // else are dropped whole. Since entries come in the order of their keys, files hardly overlap and
@@ -27,6 +19,7 @@
 #include "base/check.h"
 #include "base/coding.h"
 #include "engine/file.h"
+#include "engine/log_codec.h"
 #include "engine/rocks.h"
 #include "engine/wal_check.h"
 
@@ -40,63 +33,6 @@ using raft::Index;
 using raft::Membership;
 using raft::Position;
 using raft::Term;
-
-constexpr std::string_view kHardStateKey = "h";
-constexpr std::string_view kStartKey = "s";
-constexpr std::string_view kRecordPrefix = "r";
-
-std::string EntryKey(Index index) {
-  std::string key;
-  PutBig64(&key, index);
-  return key;
-}
-
-std::string EncodeHardState(const HardState& state) {
-  std::string value;
-  PutVarint(&value, state.term);
-  PutVarint(&value, state.voted_for);
-  PutVarint(&value, state.commit_index);
-  return value;
-}
-
-bool DecodeHardState(std::string_view value, HardState* state) {
-  return TakeVarint(&value, &state->term) && TakeVarint(&value, &state->voted_for) &&
-         TakeVarint(&value, &state->commit_index) && value.empty();
-}
-
-std::string EncodeStart(const Position& start, const Membership& membership) {
-  std::string value;
-  PutVarint(&value, start.term);
-  PutVarint(&value, start.index);
-  value += raft::EncodeMembership(membership);
-  return value;
-}
-
-bool DecodeStart(std::string_view value, Position* start, Membership* membership) {
-  if (!TakeVarint(&value, &start->term) || !TakeVarint(&value, &start->index)) return false;
-  Result<Membership> decoded = raft::DecodeMembership(value);
-  if (!decoded.ok()) return false;
-  *membership = std::move(*decoded);
-  return true;
-}
-
-// The fields before the data of an entry.
-std::string EncodeEntryHead(const Entry& entry) {
-  std::string head;
-  PutVarint(&head, entry.term);
-  head.push_back(static_cast<char>(entry.type));
-  return head;
-}
-
-bool TakeEntryHead(std::string_view* value, Term* term, EntryType* type) {
-  uint8_t byte;
-  if (!TakeVarint(value, term) || !TakeByte(value, &byte) ||
-      byte > static_cast<uint8_t>(EntryType::kConfChange)) {
-    return false;
-  }
-  *type = static_cast<EntryType>(byte);
-  return true;
-}
 
 // The terms of all entries kept. Terms change with elections only, so the log's terms are a few
 // runs: TermAt needs no disk.
@@ -163,6 +99,7 @@ class LogStoreImpl final : public LogStore {
   Result<std::vector<Entry>> Read(Index from, Index to, size_t max_bytes) const override;
 
  private:
+  Status CheckNotHeadless() const;
   Status Recover();
   Status Write(rocksdb::WriteBatch* batch, bool sync);
   // RocksDB's words with the name of this log before them.
@@ -190,11 +127,12 @@ class LogStoreImpl final : public LogStore {
 
 Status LogStoreImpl::Open(size_t write_buffer_bytes) {
   RETURN_IF_ERROR(CreateDirectories(path_));
-  RETURN_IF_ERROR(CheckWalFiles(path_));
+  RETURN_IF_ERROR(CheckRecordFiles(path_));
+  RETURN_IF_ERROR(CheckNotHeadless());
   rocksdb::Options options;
   SetCommonOptions(&options);
   // A record at the end of the WAL that the crash cut short was never acknowledged; any other
-  // damage is an error. CheckWalFiles sees to it that only a tail is taken for one.
+  // damage is an error. CheckRecordFiles sees to it that only a tail is taken for one.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   // Finds a WAL file that is missing or shorter than it was when it was synced and closed.
   options.track_and_verify_wals_in_manifest = true;
@@ -228,6 +166,20 @@ Status LogStoreImpl::Open(size_t write_buffer_bytes) {
   records_ = handles[0];
   log_ = handles[1];
   return Recover();
+}
+
+// RocksDB takes a directory without CURRENT for a new one. The files that hold data come after it.
+Status LogStoreImpl::CheckNotHeadless() const {
+  Result<std::vector<std::string>> names = ListDirectory(path_);
+  if (!names.ok()) return names.status();
+  if (std::binary_search(names->begin(), names->end(), "CURRENT")) return Status::Ok();
+  for (const std::string& name : *names) {
+    if (name.ends_with(".log") || name.ends_with(".sst")) {
+      return Status::Corruption(path_ + "/CURRENT is missing, but " + path_ + "/" + name +
+                                " is there");
+    }
+  }
+  return Status::Ok();
 }
 
 Status LogStoreImpl::Recover() {

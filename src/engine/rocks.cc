@@ -13,6 +13,16 @@ Status FromRocks(const rocksdb::Status& status, const std::string& what) {
   return Status::IoError(message);
 }
 
+namespace {
+class SilentLogger : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
+}  // namespace
+
+std::shared_ptr<rocksdb::Logger> NewSilentLogger() { return std::make_shared<SilentLogger>(); }
+
 int MaxOpenFiles() {
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 256;

@@ -1,10 +1,12 @@
 // What the two RocksDB instances of a node have in common. Included by .cc files of this folder.
 #pragma once
 
+#include <rocksdb/env.h>
 #include <rocksdb/options.h>
 #include <rocksdb/slice.h>
 #include <rocksdb/status.h>
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -20,6 +22,9 @@ Status FromRocks(const rocksdb::Status& status, const std::string& what);
 
 // Files of RocksDB's own log kept few and small, statistics dumps off, no memory maps.
 void SetCommonOptions(rocksdb::Options* options);
+
+// RocksDB writes a LOG file into a directory, even one that it only reads, unless it has a logger.
+std::shared_ptr<rocksdb::Logger> NewSilentLogger();
 
 // For RocksDB's max_open_files: all files stay open where the descriptor limit has room for it,
 // because a closed one costs its index and filter again.

@@ -34,6 +34,21 @@ size_t RecordBytes(std::string_view bytes, size_t at) {
   return masked == stored ? kHeaderBytes + length : 0;
 }
 
+// Whether the record at `at` is whole but for one bit of its length.
+bool HasDamagedLength(std::string_view bytes, size_t at) {
+  constexpr size_t kLengthOffset = 4;
+  if (bytes.size() - std::min(bytes.size(), at) < kHeaderBytes) return false;
+  const size_t block = at - at % kBlockBytes;
+  std::string tail(bytes.substr(block, kBlockBytes));
+  for (size_t bit = 0; bit < 16; ++bit) {
+    char& byte = tail[at - block + kLengthOffset + bit / 8];
+    byte = static_cast<char>(byte ^ 1 << bit % 8);
+    if (RecordBytes(tail, at - block) != 0) return true;
+    byte = static_cast<char>(byte ^ 1 << bit % 8);
+  }
+  return false;
+}
+
 }  // namespace
 
 WalExtent ExamineWal(std::string_view bytes) {
@@ -50,24 +65,24 @@ WalExtent ExamineWal(std::string_view bytes) {
     at += size;
     extent.end = at;
   }
+  extent.damaged = HasDamagedLength(bytes, at);
   for (++at; at < bytes.size() && !extent.damaged; ++at) {
     extent.damaged = RecordBytes(bytes, at) != 0;
   }
   return extent;
 }
 
-Status CheckWalFiles(const std::string& directory) {
+Status CheckRecordFiles(const std::string& directory) {
   Result<std::vector<std::string>> names = ListDirectory(directory);
   if (names.code() == Code::kNotFound) return Status::Ok();
   if (!names.ok()) return names.status();
   for (const std::string& name : *names) {
-    if (!name.ends_with(".log")) continue;
+    if (!name.ends_with(".log") && !name.starts_with("MANIFEST-")) continue;
     Result<std::string> bytes = ReadSmallFile(directory + "/" + name, kMaxWalBytes);
     if (!bytes.ok()) return bytes.status();
     WalExtent extent = ExamineWal(*bytes);
     if (extent.damaged) {
-      return Status::Corruption("the file " + directory + "/" + name +
-                                " of the Raft log is damaged at byte " +
+      return Status::Corruption("the file " + directory + "/" + name + " is damaged at byte " +
                                 std::to_string(extent.end));
     }
   }

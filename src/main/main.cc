@@ -11,6 +11,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -23,6 +24,7 @@
 #include "net/join.h"
 #include "net/peer_transport.h"
 #include "raft/membership.h"
+#include "replica/check.h"
 #include "replica/membership_change.h"
 #include "replica/threaded_replica.h"
 #include "server/command_table.h"
@@ -378,5 +380,8 @@ int Main(const std::vector<std::string>& flags) {
 }  // namespace metastore
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "check") {
+    return metastore::replica::CheckMain(std::vector<std::string>(argv + 2, argv + argc));
+  }
   return metastore::Main(std::vector<std::string>(argv + 1, argv + argc));
 }

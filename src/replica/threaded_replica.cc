@@ -1068,6 +1068,11 @@ Status RecoverLog(const engine::Engine& engine, engine::LogStore* log, raft::Con
   raft::Position applied;
   std::optional<std::string> record = engine.ReadFlushed(engine::kAppliedKey);
   if (record) applied = StateMachine::DecodeApplied(*record);
+  if (applied.index > 0 && log->hard_state().term == 0) {
+    return Status::Corruption("the state machine ends at index " + std::to_string(applied.index) +
+                              " and the Raft log has no term: it is lost, and this node's votes "
+                              "with it; restore this node from its peers");
+  }
   bool in_log = applied.index <= log->last_index();
   if (in_log && applied.index > log->start().index) {
     Result<raft::Term> term = log->TermAt(applied.index);

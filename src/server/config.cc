@@ -503,7 +503,8 @@ Status CheckTogether(const Settings& s) {
 
 std::string HelpText() {
   std::string text =
-      "Usage: metaStore [--option value] ...\n\n"
+      "Usage: metaStore [--option value] ...\n"
+      "       metaStore check --data-dir DIR    verifies a stopped node's directory\n\n"
       "A Redis-protocol store replicated with Raft. Without options it runs one node on\n"
       "127.0.0.1, RESP on port 6379 and HTTP on port 12380, with its data in data/1.\n\n"
       "  --config FILE\n"

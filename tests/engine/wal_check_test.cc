@@ -52,5 +52,16 @@ TEST(WalCheckTest, ABadRecordBeforeAGoodOneIsDamageWhateverBitIsWrong) {
   }
 }
 
+// Nothing follows the last record, so only its own checksum can tell.
+TEST(WalCheckTest, AWrongLengthOfTheLastRecordIsDamageAndNoTornTail) {
+  std::string one = Record(1, "one"), wal = one + Record(1, "two");
+  for (size_t bit = 0; bit < 16; ++bit) {
+    std::string bad = wal;
+    char& byte = bad[one.size() + 4 + bit / 8];
+    byte = static_cast<char>(byte ^ 1 << bit % 8);
+    EXPECT_TRUE(ExamineWal(bad).damaged) << "bit " << bit;
+  }
+}
+
 }  // namespace
 }  // namespace metastore::engine
