@@ -401,7 +401,8 @@ int CheckMain(const std::vector<std::string>& args) {
       "records, expiry index and counters. At most N findings of each kind are shown (10).\n"
       "Exit code 0: clean. 1: damaged. 2: not checked.\n";
   CheckOptions options;
-  for (size_t i = 0; i < args.size(); ++i) {
+  // Pairs of name and value.
+  for (size_t i = 0; i < args.size(); i += 2) {
     if (args[i] == "--help") {
       std::fputs(kUsage, stdout);
       return kCheckClean;
@@ -421,7 +422,6 @@ int CheckMain(const std::vector<std::string>& args) {
                    args[i].c_str());
       return kCheckNotDone;
     }
-    ++i;
   }
   if (options.data_dir.empty()) {
     std::fputs("metaStore check: --data-dir is missing; see metaStore check --help\n", stderr);
