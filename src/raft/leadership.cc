@@ -86,7 +86,13 @@ void Node::Impl::HandleHeartbeat(const Message& m) {
   reply.type = MessageType::kHeartbeatReply;
   reply.to = m.from;
   reply.context = m.context;
-  Send(std::move(reply));
+  // The answer grants a lease. A node that restarts honours it only if it knows that it ever was in
+  // a term, so that must be durable first; it is, but for the first message of a term.
+  if (durable_term_ == term_) {
+    Send(std::move(reply));
+  } else {
+    SendAfterSync(std::move(reply));
+  }
 }
 
 void Node::Impl::HandleHeartbeatReply(const Message& m) {

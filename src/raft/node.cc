@@ -241,7 +241,10 @@ void Node::Impl::SendAfterSync(Message m) {
 }
 
 Role Node::Impl::VisibleRole() const {
-  bool is_learner = role_ == Role::kFollower && IsLearner(memberships_.current(), id_);
+  // A voter that a joint configuration turns into a learner still votes.
+  const Membership& membership = memberships_.current();
+  bool is_learner =
+      role_ == Role::kFollower && IsLearner(membership, id_) && !IsVoter(membership, id_);
   return is_learner ? Role::kLearner : role_;
 }
 

@@ -132,7 +132,12 @@ bool Node::Impl::RestoreSnapshot(const SnapshotMetadata& metadata) {
     SetCommit(metadata.index);
     return false;
   }
-  if (role_ != Role::kFollower) BecomeFollower(term_, kNoNode);
+  // The snapshot travels apart from the messages of its leader and may come before any of them. The
+  // log must not end in a term that this node has not entered: neither a restart nor a vote of it
+  // would make sense.
+  if (metadata.term > term_ || role_ != Role::kFollower) {
+    BecomeFollower(std::max(metadata.term, term_), kNoNode);
+  }
   log_.Restore(position);
   memberships_.Restore(metadata.index, metadata.membership);
   commit_ = metadata.index;

@@ -203,6 +203,21 @@ TEST(RaftElectionTest, Thesis6_4_ARestartedNodeHonoursTheLeaseItMayHaveGranted) 
   EXPECT_FALSE(n.Step(MakeVote(3, 5, {9, 9})).empty());
 }
 
+TEST(RaftElectionTest, Thesis6_4_ALeaseIsGrantedOnlyWhenARestartWouldHonourIt) {
+  Alone n({1, 2, 3});
+  n->Step(MakeMessage(MT::kHeartbeat, 2, 1));
+  Ready ready = n->TakeReady();
+  // The first word of the first term: a crash before the sync leaves a node that never heard any.
+  EXPECT_TRUE(Of(ready.messages, MT::kHeartbeatReply).empty());
+  ASSERT_TRUE(ready.hard_state.has_value());
+  EXPECT_EQ(Of(ready.messages_after_sync, MT::kHeartbeatReply).size(), 1u);
+  n.storage.Apply({ready.persist_number, ready.hard_state, {}, {}});
+  n->OnPersisted(ready.persist_number);
+  // From then on the answer waits for no disk.
+  n->Step(MakeMessage(MT::kHeartbeat, 2, 1));
+  EXPECT_EQ(Of(n->TakeReady().messages, MT::kHeartbeatReply).size(), 1u);
+}
+
 TEST(RaftElectionTest, Thesis3_10_AVoteThatTheLeaderAskedForIgnoresTheLease) {
   Alone n({1, 2, 3});
   n.Step(MakeMessage(MT::kHeartbeat, 2, 1));

@@ -151,6 +151,25 @@ TEST(RaftMembershipTest, Thesis4_3_AJointDecisionNeedsBothMajorities) {
   }
 }
 
+TEST(RaftMembershipTest, Thesis4_3_AVoterOnItsWayToALearnerVotesUntilTheJointConfigurationEnds) {
+  TestCluster c(3);
+  c.Elect(1);
+  c.Isolate(1);
+  ASSERT_TRUE(c[1]->ProposeConfChange({{1, 4}, {}, {2, 3}}).ok());
+  c.Drain(1);
+  EXPECT_EQ(c[1]->membership(), (Membership{{1, 4}, {1, 2, 3}, {2, 3}}));
+  c.Heal();
+  c.AddNode(4);
+  c.Isolate(4);
+  c.TickAll(3);
+  EXPECT_EQ(c[2]->membership(), (Membership{{1, 4}, {1, 2, 3}, {2, 3}}));
+  EXPECT_EQ(c[2]->role(), Role::kFollower);
+  c.Heal();
+  c.TickAll(3);
+  EXPECT_EQ(c[2]->membership(), (Membership{{1, 4}, {}, {2, 3}}));
+  EXPECT_EQ(c[2]->role(), Role::kLearner);
+}
+
 TEST(RaftMembershipTest, Thesis4_3_ANewLeaderFinishesTheJointConfigurationOfTheOldOne) {
   TestCluster c(3);
   c.Elect(1);

@@ -83,6 +83,7 @@ TEST(RaftSnapshotTest, Section7_ASnapshotOfEntriesThatTheLogHoldsThrowsNothingAw
 TEST(RaftSnapshotTest, Section7_ASnapshotReplacesALogThatConflictsWithIt) {
   Alone n({1, 2, 3});
   n.Fill(2, 1, {1, 1, 1, 1});
+  n.Step(MakeMessage(MT::kHeartbeat, 3, 2));
   ASSERT_TRUE(n->RestoreSnapshot({3, 2, {{1, 2}, {}, {3}}}));
   Ready ready = n->TakeReady();
   ASSERT_TRUE(ready.snapshot.has_value());
@@ -91,6 +92,19 @@ TEST(RaftSnapshotTest, Section7_ASnapshotReplacesALogThatConflictsWithIt) {
   EXPECT_EQ(n->membership().voters, (std::vector<NodeId>{1, 2}));
   ASSERT_EQ(ready.messages_after_sync.size(), 1u);
   EXPECT_EQ(ready.messages_after_sync[0].log_index, 3u);
+}
+
+TEST(RaftSnapshotTest, ASnapshotThatComesBeforeAnyMessageOfItsTermBringsTheTerm) {
+  Alone n({1, 2, 3});
+  n.Fill(2, 1, {1, 1});
+  ASSERT_TRUE(n->RestoreSnapshot({9, 4, {{1, 2, 3}, {}, {}}}));
+  n.Drain();
+  EXPECT_EQ(n->term(), 4u);
+  EXPECT_EQ(n->leader(), kNoNode);
+  EXPECT_EQ(n.storage.hard_state().term, 4u);
+  // A log that ends in term 4 below a hard state of term 1 could not be started from.
+  n.node = std::make_unique<Node>(n.storage.MakeConfig(1, 9), &n.storage);
+  EXPECT_EQ(n->last_index(), 9u);
 }
 
 TEST(RaftSnapshotTest, ASnapshotDiscardsWritesUnderWay) {
