@@ -365,6 +365,10 @@ class Loop : public replica::Transport {
     hello.set_to(to);
     hello.set_disk_incarnation(options_.disk_incarnation);
     hello.set_channel(static_cast<uint32_t>(channel));
+    if (std::optional<raft::Position> added = handler_->Added(to)) {
+      hello.set_to_added_index(added->index);
+      hello.set_to_added_term(added->term);
+    }
     return replica::wire::MakeFrame(FrameType::kHello, hello.SerializeAsString());
   }
 
@@ -455,6 +459,7 @@ class Loop : public replica::Transport {
         link->input.clear();
         link->connected = true;
         link->last_refusal.clear();
+        HearOwnAddition(hello);
         log::debug("connected to node {} ({})", link->peer, ChannelName(link->channel));
         handler_->OnLinkUp(link->peer, link->channel);
         return;
@@ -618,6 +623,11 @@ class Loop : public replica::Transport {
     return std::string();
   }
 
+  void HearOwnAddition(const peer::Hello& hello) {
+    if (!hello.has_to_added_index()) return;
+    handler_->OnAdded({hello.to_added_term(), hello.to_added_index()});
+  }
+
   void Greet(Inbound* in, const Frame& frame) {
     if (frame.type == FrameType::kJoin && in->join == 0) {
       in->join = ++last_join_;
@@ -663,6 +673,7 @@ class Loop : public replica::Transport {
         CloseFds(old.get());
       }
     }
+    HearOwnAddition(hello);
     in->peer = hello.from();
     in->channel = static_cast<Channel>(hello.channel());
     last_contact_ns_[in->peer] = now_ns_;

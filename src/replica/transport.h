@@ -27,6 +27,10 @@ class TransportHandler {
   virtual void OnLinkDown(raft::NodeId peer, wire::Channel channel) = 0;
   // Is this disk the one that `peer` had when it was first seen? The first one is remembered.
   virtual bool KnowsDisk(raft::NodeId peer, uint64_t disk_incarnation) = 0;
+  // The entry that added `peer`; nothing where it is no member for all this node knows.
+  virtual std::optional<raft::Position> Added(raft::NodeId peer) = 0;
+  // A peer takes this node for the member that this entry added. Comes before its frames.
+  virtual void OnAdded(raft::Position added) = 0;
   // Not a member as far as this node knows: the change of the membership that says so.
   virtual std::optional<raft::Index> NotAMember(raft::NodeId peer) = 0;
   // `peer` does not take this node for a member, as of that change.
