@@ -28,7 +28,7 @@ RaftDriver::RaftDriver(const DriverOptions& options, const raft::LogReader* log,
       now_ns_(now_ns),
       last_tick_ns_(now_ns),
       added_(options.added),
-      may_vote_(options.added == raft::Position{}),
+      has_entered_(options.has_entered),
       compacted_(options.raft.log_start.index) {
   // What earlier runs left counts: or the log would grow with every restart.
   for (raft::Index next = compacted_ + 1; next <= options.raft.last_index;) {
@@ -40,7 +40,7 @@ RaftDriver::RaftDriver(const DriverOptions& options, const raft::LogReader* log,
   }
   LookForOwnAddition();
   const raft::Membership& m = options.raft.membership;
-  if (may_vote_ && m.voters.size() == 1 && m.voters[0] == options.raft.id &&
+  if (has_entered_ && m.voters.size() == 1 && m.voters[0] == options.raft.id &&
       m.voters_outgoing.empty()) {
     node_.Campaign();
   }
@@ -56,12 +56,12 @@ void RaftDriver::OnTime(int64_t now_ns, int64_t wall_ms) {
   int64_t enough = 4 * int64_t{options_.raft.election_ticks};
   if (missed > enough) last_tick_ns_ += (missed - enough) * options_.tick_ns;
   for (; last_tick_ns_ + options_.tick_ns <= now_ns; last_tick_ns_ += options_.tick_ns) {
-    if (may_vote_) node_.Tick();
+    if (has_entered_) node_.Tick();
   }
 }
 
 void RaftDriver::OnRaftMessage(raft::Message message) {
-  if (may_vote_) return node_.Step(std::move(message));
+  if (has_entered_) return node_.Step(std::move(message));
   switch (message.type) {
     case raft::MessageType::kPreVote:
     case raft::MessageType::kVote:
@@ -74,18 +74,18 @@ void RaftDriver::OnRaftMessage(raft::Message message) {
 }
 
 bool RaftDriver::OnAdded(raft::Position added) {
-  // A peer that is behind may mean an earlier member of this id.
-  if (added_ && added <= *added_) return false;
+  // A peer that is behind may mean an earlier member of this id, such as the founder that it was.
+  if (added <= added_.value_or(raft::Position{})) return false;
   added_ = added;
-  may_vote_ = false;
+  has_entered_ = false;
   LookForOwnAddition();
   return true;
 }
 
 void RaftDriver::LookForOwnAddition() {
-  if (may_vote_ || !added_) return;
+  if (has_entered_ || !added_) return;
   const raft::Peer* self = raft::FindPeer(node_.membership(), options_.raft.id);
-  may_vote_ = self != nullptr && self->added >= *added_;
+  has_entered_ = self != nullptr && self->added >= *added_;
 }
 
 void RaftDriver::OnForward(std::string_view batch) {

@@ -35,6 +35,7 @@ struct DriverOptions {
   // The entry that added the member whose disk this is, {0, 0} of a founder. Nothing: nobody has
   // said so far.
   std::optional<raft::Position> added = raft::Position{};
+  bool has_entered = true;  // its log has held that entry
 };
 
 // Forwarded batches that wait for the leader's next entries. Past it the forward connections are
@@ -101,6 +102,7 @@ class RaftDriver {
   // that it is catching up with may call it the only voter.
   bool OnAdded(raft::Position added);
   const std::optional<raft::Position>& added() const { return added_; }
+  bool has_entered() const { return has_entered_; }
   // Batches that a peer forwarded. Dropped unless this node leads: the peer sends them again.
   void OnForward(std::string_view batch);
   void OnForwardLinkUp(raft::NodeId peer);
@@ -196,7 +198,7 @@ class RaftDriver {
   uint64_t leader_changes_ = 0;
 
   std::optional<raft::Position> added_;
-  bool may_vote_;
+  bool has_entered_;
 
   std::vector<Change> changes_;
   std::optional<raft::Membership> told_membership_;

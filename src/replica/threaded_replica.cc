@@ -263,7 +263,7 @@ class ThreadedReplica : public Replica,
     raft_role_.Bind();
     now_ns_ = clock_->BootNs();
     DriverOptions options = options_.driver;
-    options.added = ReadAdded();
+    ReadAddition(&options);
     driver_ =
         std::make_unique<RaftDriver>(options, log_, now_ns_, static_cast<DriverOutputs*>(this));
     sender_ = std::make_unique<SnapshotSender>(
@@ -281,15 +281,18 @@ class ThreadedReplica : public Replica,
     sender_->CancelAll();
   }
 
-  std::optional<raft::Position> ReadAdded() const {
+  void ReadAddition(DriverOptions* options) {
     std::optional<std::string> record = log_->GetRecord(kAdded);
     if (record) {
       raft::Position added;
       CHECK_EQ(std::sscanf(record->c_str(), "%" SCNu64 " %" SCNu64, &added.term, &added.index), 2);
-      return added;
+      options->added = added;
+      options->has_entered = record->ends_with(" and entered");
+    } else if (log_->GetRecord(kJoinedRecord)) {
+      options->added.reset();
+      options->has_entered = false;
     }
-    if (log_->GetRecord(kJoinedRecord)) return std::nullopt;
-    return raft::Position{};  // a founder
+    recorded_entered_ = options->has_entered;
   }
 
   void OnTurn() override {
@@ -468,16 +471,35 @@ class ThreadedReplica : public Replica,
         connection, wire::MakeFrame(wire::FrameType::kJoinAnswer, answer.SerializeAsString()));
   }
 
-  std::optional<raft::Position> Added(raft::NodeId peer) override {
+  Greeting GreetingTo(raft::NodeId peer) override {
+    Greeting greeting;
     const raft::Peer* member = raft::FindPeer(driver_->node().membership(), peer);
-    if (member == nullptr) return std::nullopt;
-    return member->added;
+    if (member != nullptr) greeting.added = member->added;
+    const raft::Peer* self =
+        raft::FindPeer(applied_membership_.membership, options_.driver.raft.id);
+    if (self != nullptr) {
+      greeting.membership_index = applied_membership_.index;
+      greeting.url = self->url;
+    }
+    return greeting;
   }
-  void OnAdded(raft::Position added) override {
-    if (!driver_->OnAdded(added)) return;
-    log_inbox_.Put(RecordTask{kAdded, ToText(added)});
+  void OnGreeting(raft::NodeId peer, const Greeting& greeting) override {
+    if (greeting.added && driver_->OnAdded(*greeting.added)) RecordAddition();
+    // A leader that this node has not heard of must have its answers.
+    std::string host;
+    uint16_t port;
+    if (peers_.contains(peer) || !SplitUrl(greeting.url, &host, &port)) return;
+    strangers_[peer] = greeting;
+    SetPeers(driver_->node().membership());
   }
-  std::optional<raft::Index> NotAMember(raft::NodeId peer) override {
+  void RecordAddition() {
+    recorded_entered_ = driver_->has_entered();
+    log_inbox_.Put(
+        RecordTask{kAdded, ToText(*driver_->added()) + (recorded_entered_ ? " and entered" : "")});
+  }
+  std::optional<raft::Index> NotAMember(raft::NodeId peer,
+                                        raft::Index peers_membership_index) override {
+    if (peers_membership_index > applied_membership_.index) return std::nullopt;
     const raft::Membership& applied = applied_membership_.membership;
     // Only who is a member itself can tell.
     if (!raft::IsMember(applied, options_.driver.raft.id)) return std::nullopt;
@@ -567,12 +589,17 @@ class ThreadedReplica : public Replica,
   }
   void OnMembership(const raft::Membership& membership) override {
     SetPeers(membership);
+    if (driver_->has_entered() != recorded_entered_) RecordAddition();
     PublishInfo();
   }
   void SetPeers(const raft::Membership& membership) {
     std::map<raft::NodeId, std::string> urls;
     // Before this node has learned that it is a member it does not know whom to answer.
     if (!raft::IsMember(membership, options_.driver.raft.id)) urls = options_.seeds;
+    std::erase_if(strangers_, [this](const auto& stranger) {
+      return stranger.second.membership_index <= applied_membership_.index;
+    });
+    for (const auto& [id, greeting] : strangers_) urls[id] = greeting.url;
     // Whom a change removes is still spoken to until the change is committed: it may be the leader.
     for (const raft::Membership* m : std::initializer_list<const raft::Membership*>{
              &applied_membership_.membership, &membership}) {
@@ -583,6 +610,7 @@ class ThreadedReplica : public Replica,
       alone_ = false;
       StartLogRole();
     }
+    peers_ = urls;
     transport_->SetPeers(urls);
   }
   void SendChange(raft::NodeId leader, uint64_t ticket, const MembershipChange& change) override {
@@ -969,6 +997,10 @@ class ThreadedReplica : public Replica,
   bool expiry_under_way_ = false;
   DivergenceWatch divergence_;
   AppliedMembership applied_membership_;
+  std::map<raft::NodeId, std::string> peers_;  // whom the transport knows
+  // Whom it knows only because they know more of the membership than this node does.
+  std::map<raft::NodeId, Greeting> strangers_;
+  bool recorded_entered_ = true;
   bool removed_ = false;
   uint64_t next_change_ = 1;
   std::map<uint64_t, std::function<void(const ChangeResult&)>> change_answers_;

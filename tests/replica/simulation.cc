@@ -36,6 +36,7 @@ class Disk : public raft::LogReader {
   uint64_t runs = 0;
   uint64_t number = 0;                  // drawn with the disk
   std::optional<raft::Position> added;  // the addition it belongs to, as peers say
+  bool has_entered = false;
   testing_support::MemoryEngine engine;
 
   uint64_t Session() const { return (number << 20) + runs; }
@@ -121,11 +122,18 @@ class Run : public DriverOutputs {
     driver_->OnCompacted(upto.index);
   }
   void OnRoleChange(raft::Role, raft::Term, raft::NodeId) override {}
-  void OnMembership(const raft::Membership&) override {}
+  void OnMembership(const raft::Membership&) override {
+    disk_->has_entered = driver_->has_entered();
+  }
   void SendChange(raft::NodeId leader, uint64_t ticket, const MembershipChange& change) override;
   void AnswerChange(raft::NodeId origin, uint64_t ticket, const ChangeResult& result) override;
   // The entry that removed `peer` for all this node has applied; see TransportHandler::NotAMember.
-  std::optional<raft::Index> NotAMember(raft::NodeId peer) const;
+  std::optional<raft::Index> NotAMember(raft::NodeId peer, const Run* its_run) const;
+  // See Greeting.
+  raft::Index membership_index() const {
+    const AppliedMembership& applied = state_machine_.membership();
+    return raft::IsMember(applied.membership, id_) ? applied.index : 0;
+  }
   void AskChange(MembershipChange change);
 
   void OnReply(const BatchReply& reply);
@@ -176,6 +184,7 @@ class Simulation {
         membership.voters.push_back(static_cast<raft::NodeId>(v));
         membership.peers.push_back({static_cast<raft::NodeId>(v), Url(v), false, {}});
         disks_.back()->added = raft::Position{};
+        disks_.back()->has_entered = true;
       }
     }
     runs_.resize(static_cast<size_t>(options.nodes));
@@ -363,16 +372,19 @@ class Simulation {
     if (packet.from_disk != disks_[packet.from - 1]->number) return;
     if (packet.to_disk != disks_[packet.to - 1]->number) return;
     if (packet.from != packet.to) {
-      if (std::optional<raft::Index> since = run->NotAMember(packet.from)) {
+      Run* sender = runs_[packet.from - 1].get();
+      if (std::optional<raft::Index> since = run->NotAMember(packet.from, sender)) {
         const std::optional<raft::Position>& added = disks_[packet.from - 1]->added;
-        if (added && *since > added->index) Remove(static_cast<int>(packet.from - 1));
+        if (sender != nullptr && added && *since > added->index) {
+          Remove(static_cast<int>(packet.from - 1));
+        }
         return;
       }
-      Run* sender = runs_[packet.from - 1].get();
       if (sender != nullptr) {
         const raft::Peer* to = raft::FindPeer(sender->driver().node().membership(), packet.to);
         if (to != nullptr && run->driver().OnAdded(to->added)) {
           disks_[packet.to - 1]->added = to->added;
+          disks_[packet.to - 1]->has_entered = run->driver().has_entered();
         }
       }
     }
@@ -689,6 +701,7 @@ Run::Run(Simulation* simulation, raft::NodeId id, Disk* disk)
   options.raft.cache_bytes = 2000;
   options.incarnation = disk->Session();
   options.added = disk->added;
+  options.has_entered = disk->has_entered;
   options.seed = options.raft.seed + 7;
   options.request_timeout_ns = 800'000'000;
   options.log_retain_bytes = 1000;
@@ -724,8 +737,9 @@ void Run::AskChange(MembershipChange change) {
   changes_.insert(ticket);
   driver_->ChangeMembership(id_, ticket, std::move(change));
 }
-std::optional<raft::Index> Run::NotAMember(raft::NodeId peer) const {
+std::optional<raft::Index> Run::NotAMember(raft::NodeId peer, const Run* its_run) const {
   const AppliedMembership& applied = state_machine_.membership();
+  if (its_run != nullptr && its_run->membership_index() > applied.index) return std::nullopt;
   if (!raft::IsMember(applied.membership, id_)) return std::nullopt;
   if (raft::IsMember(applied.membership, peer)) return std::nullopt;
   if (raft::IsMember(driver_->node().membership(), peer)) return std::nullopt;
