@@ -20,8 +20,7 @@ struct Identity {
   uint64_t node_id = 0;
   // Drawn when the directory was made: the same node id with another one is a wiped disk.
   uint64_t disk_incarnation = 0;
-  // How often the directory was opened, this time included: the incarnation of the session. It is
-  // on disk before Open returns.
+  // How often the directory was opened, this time included. It is on disk before Open returns.
   uint64_t run = 0;
 };
 

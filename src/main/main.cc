@@ -89,6 +89,12 @@ const commands::CommandSpec* FindCommand(std::string_view name) {
   return command == nullptr ? nullptr : command->spec;
 }
 
+// Larger with each run, and another one on another disk: a node that comes back under its id after
+// its removal finds the commands of its earlier life in the log, and must not answer them.
+uint64_t SessionOf(const engine::Identity& identity) {
+  return (identity.disk_incarnation >> 32 << 20) + identity.run;
+}
+
 replica::DriverOptions MakeDriverOptions(const server::Settings& settings, raft::NodeId id,
                                          uint64_t incarnation) {
   std::random_device random;
@@ -175,6 +181,11 @@ Status FindCluster(const server::Settings& settings, const sigset_t& signals, Fo
   return Status::Ok();
 }
 
+// Whether the flags say this node's address, or it is the default's.
+bool SaysOwnUrl(const server::Settings& settings) {
+  return !settings.join_url().empty() || settings.cluster != server::Settings::DefaultCluster();
+}
+
 // As of the last flush or the log's start: later changes are in the log.
 raft::Membership KnownMembership(const engine::Engine& engine, const engine::LogStore& log) {
   std::optional<std::string> record = engine.ReadFlushed(engine::kMembershipKey);
@@ -182,27 +193,45 @@ raft::Membership KnownMembership(const engine::Engine& engine, const engine::Log
   return log.start_membership();
 }
 
-// A new cluster begins with the list as its membership. Later the log says who is a member, and
-// the list only must not contradict it.
+// A new cluster begins with the list as its membership. Later the log says who is a member. A list
+// that says otherwise may be newer than what this node has heard of its own move, or older than the
+// last change; only one that names nobody of this cluster is a mistake.
 Status EnterCluster(const server::Settings& settings, const Founding& founding,
                     const engine::Engine& engine, engine::LogStore* log) {
-  constexpr char kJoined[] = "joined";
-  if (founding.joins) return log->PutRecord(kJoined, "1");
+  if (founding.joins) return log->PutRecord(replica::kJoinedRecord, "1");
   raft::Membership known = KnownMembership(engine, *log);
-  if (known.voters.empty() && log->last_index() == 0 && !log->GetRecord(kJoined)) {
+  if (known.voters.empty() && log->last_index() == 0 && !log->GetRecord(replica::kJoinedRecord)) {
     for (raft::NodeId id = 1; id <= settings.cluster.size(); ++id) {
       known.voters.push_back(id);
-      known.peers.push_back({id, settings.cluster[id - 1], false});
+      known.peers.push_back({id, settings.cluster[id - 1], false, {}});
     }
     return log->Bootstrap(known);
   }
   const raft::Peer* own = raft::FindPeer(known, founding.id);
-  const bool by_default = settings.cluster == server::Settings::DefaultCluster();
-  if (own == nullptr || by_default || own->url == founding.url) return Status::Ok();
-  return Status::InvalidArgument(
-      "data directory " + settings.data_dir + " belongs to cluster " + ClusterName(Urls(known)) +
-      ", where node " + std::to_string(founding.id) + " is at " + own->url + " and not at " +
-      founding.url + "; correct --cluster or choose another --data-dir");
+  if (own == nullptr || !SaysOwnUrl(settings)) return Status::Ok();
+  const std::vector<std::string> urls = Urls(known);
+  const std::vector<std::string> named = settings.join_url().empty()
+                                             ? settings.cluster
+                                             : std::vector<std::string>{settings.join_url()};
+  if (own->url != founding.url &&
+      std::none_of(named.begin(), named.end(), [&urls](const std::string& url) {
+        return std::find(urls.begin(), urls.end(), url) != urls.end();
+      })) {
+    return Status::InvalidArgument(
+        "data directory " + settings.data_dir + " belongs to cluster " + ClusterName(urls) +
+        ", where node " + std::to_string(founding.id) + " is at " + own->url + " and not at " +
+        founding.url + "; correct --cluster or choose another --data-dir");
+  }
+  if (own->url != founding.url) {
+    log::warn(
+        "this node serves its peers at {}; when it last ran, the cluster knew it at {}: "
+        "unless that has been changed, tell the cluster (RAFT ADD {} {})",
+        founding.url, own->url, founding.id, founding.url);
+  } else if (settings.join_url().empty() && urls != settings.cluster) {
+    log::info("--cluster founds a cluster and is not looked at later; the members are {}",
+              ClusterName(urls));
+  }
+  return Status::Ok();
 }
 
 replica::MembershipChange ChangeOf(const net::MembershipRequest& request) {
@@ -289,7 +318,7 @@ int Main(const std::vector<std::string>& flags) {
   Status entered = EnterCluster(*settings, founding, **engine, log_store->get());
   if (!entered.ok()) return Fail(entered);
   replica::ThreadedReplicaOptions options;
-  options.driver = MakeDriverOptions(*settings, id, identity.run);
+  options.driver = MakeDriverOptions(*settings, id, SessionOf(identity));
   options.directory = settings->data_dir;
   options.snapshot_bytes_per_second = static_cast<uint64_t>(settings->snapshot_bytes_per_s);
   options.disk_reserve_bytes = static_cast<uint64_t>(settings->disk_reserve_bytes);
@@ -317,12 +346,14 @@ int Main(const std::vector<std::string>& flags) {
   transport_options.tick_ns = options.driver.tick_ns;
   const raft::Membership known = KnownMembership(**engine, **log_store);
   const raft::Peer* own = raft::FindPeer(known, id);
-  if (!replica::SplitUrl(own != nullptr ? own->url : founding.url, &transport_options.listen_host,
+  const bool as_known = own != nullptr && !SaysOwnUrl(*settings);
+  if (!replica::SplitUrl(as_known ? own->url : founding.url, &transport_options.listen_host,
                          &transport_options.listen_port)) {
     return Fail(Status::InvalidArgument("this node has no peer address: name it in --cluster"));
   }
-  // A node that is alone listens when it gets a peer.
-  transport_options.listen = !(raft::IsOnlyVoter(known, id) && known.learners.empty());
+  // A founder that is alone listens when it gets a peer.
+  transport_options.listen = (*log_store)->GetRecord(replica::kJoinedRecord) ||
+                             !(raft::IsOnlyVoter(known, id) && known.learners.empty());
   Result<std::unique_ptr<replica::Transport>> transport = net::MakePeerTransport(transport_options);
   if (!transport.ok()) return Fail(transport.status());
 

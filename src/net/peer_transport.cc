@@ -382,6 +382,13 @@ class Loop : public replica::Transport {
     hello.set_to(to);
     hello.set_disk_incarnation(options_.disk_incarnation);
     hello.set_channel(static_cast<uint32_t>(channel));
+    replica::Greeting greeting = handler_->GreetingTo(to);
+    if (greeting.added) {
+      hello.set_to_added_index(greeting.added->index);
+      hello.set_to_added_term(greeting.added->term);
+    }
+    hello.set_membership_index(greeting.membership_index);
+    hello.set_from_url(greeting.url);
     return replica::wire::MakeFrame(FrameType::kHello, hello.SerializeAsString());
   }
 
@@ -472,6 +479,7 @@ class Loop : public replica::Transport {
         link->input.clear();
         link->connected = true;
         link->last_refusal.clear();
+        HearGreeting(hello);
         log::debug("connected to node {} ({})", link->peer, ChannelName(link->channel));
         handler_->OnLinkUp(link->peer, link->channel);
         return;
@@ -626,13 +634,24 @@ class Loop : public replica::Transport {
       return "it looks for node " + std::to_string(hello.to()) + " at the address of node " +
              std::to_string(options_.id);
     }
-    if (handler_->NotAMember(hello.from())) return from + " is not a member of the cluster";
+    if (handler_->NotAMember(hello.from(), hello.membership_index()))
+      return from + " is not a member of the cluster";
     if (!handler_->KnowsDisk(hello.from(), hello.disk_incarnation())) {
       return from +
              " comes with another disk than before: it may have lost votes and entries that it "
              "promised; remove it from the cluster and add it again";
     }
     return std::string();
+  }
+
+  void HearGreeting(const peer::Hello& hello) {
+    replica::Greeting greeting;
+    if (hello.has_to_added_index()) {
+      greeting.added = raft::Position{hello.to_added_term(), hello.to_added_index()};
+    }
+    greeting.membership_index = hello.membership_index();
+    greeting.url = hello.from_url();
+    handler_->OnGreeting(hello.from(), greeting);
   }
 
   void Greet(Inbound* in, const Frame& frame) {
@@ -656,7 +675,8 @@ class Loop : public replica::Transport {
       }
       peer::Refusal refusal;
       refusal.set_reason(reason);
-      std::optional<raft::Index> since = handler_->NotAMember(hello.from());
+      std::optional<raft::Index> since =
+          handler_->NotAMember(hello.from(), hello.membership_index());
       if (since && hello.cluster_id() == options_.cluster_id) {
         refusal.set_not_a_member(true);
         refusal.set_membership_index(*since);
@@ -680,6 +700,7 @@ class Loop : public replica::Transport {
         CloseFds(old.get());
       }
     }
+    HearGreeting(hello);
     in->peer = hello.from();
     in->channel = static_cast<Channel>(hello.channel());
     last_contact_ns_[in->peer] = now_ns_;

@@ -10,7 +10,7 @@
 namespace metastore::raft {
 namespace {
 
-constexpr uint8_t kVersion = 1;
+constexpr uint8_t kVersion = 2;
 constexpr size_t kMaxLearners = 63;
 
 bool Contains(const std::vector<NodeId>& ids, NodeId id) {
@@ -41,6 +41,7 @@ bool TakePeers(std::string_view* in, std::vector<Peer>* peers) {
     uint8_t promote;
     std::string_view url;
     if (!TakeVarint(in, &peer.id) || !TakeByte(in, &promote) || promote > 1 ||
+        !TakeVarint(in, &peer.added.term) || !TakeVarint(in, &peer.added.index) ||
         !TakeBytes(in, &url)) {
       return false;
     }
@@ -68,6 +69,8 @@ std::string EncodeMembership(const Membership& membership) {
   for (const Peer& peer : membership.peers) {
     PutVarint(&out, peer.id);
     out.push_back(peer.promote ? 1 : 0);
+    PutVarint(&out, peer.added.term);
+    PutVarint(&out, peer.added.index);
     PutBytes(&out, peer.url);
   }
   return out;

@@ -24,6 +24,8 @@ struct Position {
   Term term = 0;
   Index index = 0;
   friend bool operator==(const Position&, const Position&) = default;
+  // In the order of terms: an entry that another leader replaced comes before the one in its place.
+  friend auto operator<=>(const Position&, const Position&) = default;
 };
 
 // The bytes of an entry. Shared, because the log cache, the write under way, the messages to each
@@ -59,6 +61,9 @@ struct Peer {
   NodeId id = kNoNode;
   std::string url;       // where its peers reach it: http://host:port
   bool promote = false;  // a learner that becomes a voter when it has caught up
+  // The entry that added it, {0, 0} for a founder: tells a member from an earlier one of the same
+  // id.
+  Position added;
   friend bool operator==(const Peer&, const Peer&) = default;
 };
 
@@ -74,9 +79,10 @@ struct Membership {
 
 // The bytes of a membership wherever one is kept: change entries, the log's start, snapshots.
 //
-//   membership := version:u8(1) ids(voters) ids(voters_outgoing) ids(learners) peers
+//   membership := version:u8(2) ids(voters) ids(voters_outgoing) ids(learners) peers
 //   ids(list)  := count:varint id:varint...
-//   peers      := count:varint (id:varint promote:u8 url:bytes)...
+//   added      := term:varint index:varint
+//   peers      := count:varint (id:varint promote:u8 added url:bytes)...
 std::string EncodeMembership(const Membership& membership);
 Result<Membership> DecodeMembership(std::string_view data);
 

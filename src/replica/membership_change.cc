@@ -19,7 +19,8 @@ raft::Peer* FindPeer(raft::Membership* membership, raft::NodeId id) {
   return nullptr;
 }
 
-Status Add(const MembershipChange::Add& add, raft::Membership* target, raft::NodeId* added) {
+Status Add(const MembershipChange::Add& add, raft::Position at, raft::Membership* target,
+           raft::NodeId* added) {
   std::string host;
   uint16_t port;
   if (!SplitUrl(add.url, &host, &port)) {
@@ -46,12 +47,12 @@ Status Add(const MembershipChange::Add& add, raft::Membership* target, raft::Nod
     if (known != nullptr) {
       known->url = add.url;
     } else {
-      target->peers.push_back({id, add.url, false});
+      target->peers.push_back({id, add.url, false, {}});
     }
     return Status::Ok();
   }
   target->learners.push_back(id);
-  target->peers.push_back({id, add.url, !add.learner});
+  target->peers.push_back({id, add.url, !add.learner, at});
   return Status::Ok();
 }
 
@@ -76,10 +77,10 @@ bool SplitUrl(const std::string& url, std::string* host, uint16_t* port) {
 }
 
 Result<raft::Membership> TargetOf(const raft::Membership& current, const MembershipChange& change,
-                                  raft::NodeId* added) {
+                                  raft::Position at, raft::NodeId* added) {
   raft::Membership target = current;
   for (const MembershipChange::Add& add : change.add) {
-    RETURN_IF_ERROR(Add(add, &target, added));
+    RETURN_IF_ERROR(Add(add, at, &target, added));
   }
   for (raft::NodeId id : change.promote) {
     raft::Peer* peer = FindPeer(&target, id);

@@ -37,9 +37,9 @@ struct ChangeResult {
 // The number and port of "http://host:port"; false when it is none.
 bool SplitUrl(const std::string& url, std::string* host, uint16_t* port);
 
-// The membership after the change. kInvalidArgument, kNotFound as above. A change that has been
-// made already gives `current`.
+// The membership after the change, which the entry `at` is to bring. kInvalidArgument, kNotFound
+// as above. A change that has been made already gives `current`.
 Result<raft::Membership> TargetOf(const raft::Membership& current, const MembershipChange& change,
-                                  raft::NodeId* added);
+                                  raft::Position at, raft::NodeId* added);
 
 }  // namespace metastore::replica

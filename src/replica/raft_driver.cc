@@ -27,6 +27,8 @@ RaftDriver::RaftDriver(const DriverOptions& options, const raft::LogReader* log,
       random_(options.seed),
       now_ns_(now_ns),
       last_tick_ns_(now_ns),
+      added_(options.added),
+      has_entered_(options.has_entered),
       compacted_(options.raft.log_start.index) {
   // What earlier runs left counts: or the log would grow with every restart.
   for (raft::Index next = compacted_ + 1; next <= options.raft.last_index;) {
@@ -36,8 +38,10 @@ RaftDriver::RaftDriver(const DriverOptions& options, const raft::LogReader* log,
     MeterLog(*entries);
     next = entries->back().index + 1;
   }
+  LookForOwnAddition();
   const raft::Membership& m = options.raft.membership;
-  if (m.voters.size() == 1 && m.voters[0] == options.raft.id && m.voters_outgoing.empty()) {
+  if (has_entered_ && m.voters.size() == 1 && m.voters[0] == options.raft.id &&
+      m.voters_outgoing.empty()) {
     node_.Campaign();
   }
 }
@@ -52,16 +56,44 @@ void RaftDriver::OnTime(int64_t now_ns, int64_t wall_ms) {
   int64_t enough = 4 * int64_t{options_.raft.election_ticks};
   if (missed > enough) last_tick_ns_ += (missed - enough) * options_.tick_ns;
   for (; last_tick_ns_ + options_.tick_ns <= now_ns; last_tick_ns_ += options_.tick_ns) {
-    node_.Tick();
+    if (has_entered_) node_.Tick();
   }
 }
 
-void RaftDriver::OnRaftMessage(raft::Message message) { node_.Step(std::move(message)); }
+void RaftDriver::OnRaftMessage(raft::Message message) {
+  if (has_entered_) return node_.Step(std::move(message));
+  switch (message.type) {
+    case raft::MessageType::kPreVote:
+    case raft::MessageType::kVote:
+    case raft::MessageType::kTimeoutNow:
+      return;
+    default:
+      node_.Step(std::move(message));
+      LookForOwnAddition();
+  }
+}
+
+bool RaftDriver::OnAdded(raft::Position added) {
+  // A peer that is behind may mean an earlier member of this id, such as the founder that it was.
+  if (added <= added_.value_or(raft::Position{})) return false;
+  added_ = added;
+  has_entered_ = false;
+  LookForOwnAddition();
+  return true;
+}
+
+void RaftDriver::LookForOwnAddition() {
+  if (has_entered_ || !added_) return;
+  const raft::Peer* self = raft::FindPeer(node_.membership(), options_.raft.id);
+  has_entered_ = self != nullptr && self->added >= *added_;
+}
 
 void RaftDriver::OnForward(std::string_view batch) {
   if (node_.role() != raft::Role::kLeader) return;
   BatchHeader header;
   if (!ReadBatch(batch, &header).ok()) return;
+  // A session ends when its node is removed; behind that a batch in the log would begin another.
+  if (!raft::IsMember(node_.membership(), header.node)) return;
   forwarded_bytes_ += batch.size();
   forwarded_.emplace_back(batch);
 }
@@ -109,6 +141,7 @@ void RaftDriver::OnInstalled(const raft::SnapshotMetadata& snapshot, uint64_t se
   pending_.OnApplied(seq, true, &unknown);
   AnswerExpired(unknown, true);
   node_.OnApplied(snapshot.index);
+  LookForOwnAddition();
   meter_.clear();
   compacted_ = snapshot.index;
 }
@@ -246,13 +279,15 @@ bool RaftDriver::PumpChange(Change& change) {
 
 bool RaftDriver::PumpLeaderChange(Change& change) {
   if (change.change.transfer) {
+    if (*change.change.transfer == options_.raft.id) return true;  // it leads
     Status status = node_.TransferLeadership(*change.change.transfer);
     change.result.status = status;
     change.handed_over = status.ok();
     return !status.ok();
   }
   Result<raft::Membership> target =
-      TargetOf(node_.membership(), change.change, &change.result.added);
+      TargetOf(node_.membership(), change.change, {node_.term(), node_.last_index() + 1},
+               &change.result.added);
   // This node asked another leader before, which may have done it or be in the middle of it.
   const bool again = change.sent_at != 0;
   if (!target.ok()) {
@@ -353,7 +388,8 @@ void RaftDriver::FollowLeader() {
 void RaftDriver::ProposeWaiting() {
   // One entry write at a time: what arrives during its fsync makes up the next entry.
   if (node_.role() != raft::Role::kLeader || writes_under_way_ > 0) return;
-  const std::string* own = pending_.Next();
+  if (node_.membership_index() != proposers_at_) DropStrangers();
+  const std::string* own = may_propose_own_ ? pending_.Next() : nullptr;
   if (own == nullptr && forwarded_.empty()) return;
   std::string entry;
   BeginEntry(wall_ms_, random_.Next(), &entry);
@@ -383,6 +419,20 @@ void RaftDriver::ProposeWaiting() {
     forwarded_bytes_ -= forwarded_.front().size();
     forwarded_.pop_front();
   }
+}
+
+// What came before a change may not enter the log behind it: see OnForward.
+void RaftDriver::DropStrangers() {
+  const raft::Membership& membership = node_.membership();
+  proposers_at_ = node_.membership_index();
+  may_propose_own_ = raft::IsMember(membership, options_.raft.id);
+  std::erase_if(forwarded_, [this, &membership](const std::string& batch) {
+    BatchHeader header;
+    CHECK_OK(ReadBatch(batch, &header));
+    if (raft::IsMember(membership, header.node)) return false;
+    forwarded_bytes_ -= batch.size();
+    return true;
+  });
 }
 
 void RaftDriver::RetryForwards() {

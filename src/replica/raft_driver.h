@@ -32,6 +32,10 @@ struct DriverOptions {
   // The log keeps this much behind what is applied, for followers that fell back.
   uint64_t log_retain_bytes = 64 << 20;
   uint64_t seed = 0;
+  // The entry that added the member whose disk this is, {0, 0} of a founder. Nothing: nobody has
+  // said so far.
+  std::optional<raft::Position> added = raft::Position{};
+  bool has_entered = true;  // its log has held that entry
 };
 
 // Forwarded batches that wait for the leader's next entries. Past it the forward connections are
@@ -92,6 +96,13 @@ class RaftDriver {
   // pause would be counted behind a heartbeat that came during it: this node would confirm the
   // leader's lease and then think it silent for the whole pause, and elect another.
   void OnRaftMessage(raft::Message message);
+  // A peer takes this node for the member that `added` brought. False: that is nothing new. Until
+  // its own log holds that entry, a node neither votes nor campaigns: its disk remembers nothing of
+  // an earlier member of this id, whose votes and entries others may still count on, and the log
+  // that it is catching up with may call it the only voter.
+  bool OnAdded(raft::Position added);
+  const std::optional<raft::Position>& added() const { return added_; }
+  bool has_entered() const { return has_entered_; }
   // Batches that a peer forwarded. Dropped unless this node leads: the peer sends them again.
   void OnForward(std::string_view batch);
   void OnForwardLinkUp(raft::NodeId peer);
@@ -151,6 +162,7 @@ class RaftDriver {
     int64_t send_at_ns = 0;
   };
 
+  void LookForOwnAddition();
   void FollowLeader();
   void PumpChanges();
   // True: answered.
@@ -158,6 +170,7 @@ class RaftDriver {
   bool PumpLeaderChange(Change& change);
   void PromoteLearners();
   void ProposeWaiting();
+  void DropStrangers();
   void RetryForwards();
   void ForwardWaiting();
   void AskReads();
@@ -184,6 +197,9 @@ class RaftDriver {
   raft::Role seen_role_ = raft::Role::kFollower;
   uint64_t leader_changes_ = 0;
 
+  std::optional<raft::Position> added_;
+  bool has_entered_;
+
   std::vector<Change> changes_;
   std::optional<raft::Membership> told_membership_;
   // What a learner must reach to be a voter: what was committed when it was looked at last.
@@ -192,6 +208,9 @@ class RaftDriver {
 
   std::deque<std::string> forwarded_;
   size_t forwarded_bytes_ = 0;
+  // The membership for which forwarded_ and this node's own batches were looked through.
+  raft::Index proposers_at_ = UINT64_MAX;
+  bool may_propose_own_ = false;
 
   int64_t forward_progress_ns_ = 0;
   int64_t forward_retry_ns_ = kForwardRetryNs;

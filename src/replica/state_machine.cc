@@ -79,18 +79,17 @@ void StateMachine::Reload() {
     CHECK(TakeBig64(&value, &session.incarnation));
     CHECK(TakeBig64(&value, &session.seq));
   }
-  abandoned_.erase(abandoned_.begin(), abandoned_.upper_bound(own_seq()));
+  auto own = sessions_.find(node_);
+  if (own != sessions_.end() && own->second.incarnation == incarnation_) {
+    own_seq_ = std::max(own_seq_, own->second.seq);
+  }
+  abandoned_.erase(abandoned_.begin(), abandoned_.upper_bound(own_seq_));
 }
 
 bool StateMachine::Abandon(uint64_t seq) {
-  if (seq <= own_seq()) return false;
+  if (seq <= own_seq_) return false;
   abandoned_.insert(seq);
   return true;
-}
-
-uint64_t StateMachine::own_seq() const {
-  auto it = sessions_.find(node_);
-  return it != sessions_.end() && it->second.incarnation == incarnation_ ? it->second.seq : 0;
 }
 
 void StateMachine::Apply(const raft::Entry& entry, std::vector<LaneReply>* replies) {
@@ -109,6 +108,7 @@ void StateMachine::ApplyEntry(const raft::Entry& entry, std::vector<LaneReply>* 
   if (entry.type == raft::EntryType::kConfChange) {
     membership_ = {entry.index, raft::MembershipOf(entry)};
     membership_dirty_ = true;
+    EndSessionsOfStrangers();
     return;
   }
   std::string_view data = entry.Data();
@@ -123,6 +123,17 @@ void StateMachine::ApplyEntry(const raft::Entry& entry, std::vector<LaneReply>* 
   const engine::DatabaseMap databases = engine_->txn().databases();
   ApplyBatches(&reader, replies);
   if (engine_->txn().databases().prefix != databases.prefix) must_commit_ = true;
+}
+
+// A node that comes back under an id begins anew, with numbers that say nothing about those of
+// the disk that it had before.
+void StateMachine::EndSessionsOfStrangers() {
+  std::erase_if(sessions_, [this](const auto& session) {
+    if (raft::IsMember(membership_.membership, session.first)) return false;
+    std::erase(touched_sessions_, session.first);
+    engine_->txn().Delete(Family::kSystem, engine::SessionKey(session.first));
+    return true;
+  });
 }
 
 void StateMachine::ApplyBatches(EntryReader* reader, std::vector<LaneReply>* replies) {
@@ -149,6 +160,7 @@ void StateMachine::ApplyBatches(EntryReader* reader, std::vector<LaneReply>* rep
       ApplyBatch(header, reader, false, &unsent_, nullptr);
       continue;
     }
+    own_seq_ = header.seq;
     LaneReply answer;
     answer.lane = header.lane;
     answer.reply.ticket = header.ticket;

@@ -74,8 +74,8 @@ class StateMachine {
   const AppliedMembership& membership() const { return membership_; }
   // The membership that the cluster was founded with, where none is known.
   void AdoptMembership(const raft::Membership& membership);
-  // What is applied of this node's own session.
-  uint64_t own_seq() const;
+  // What is applied of this node's own session. It stays when the node's removal ends the session.
+  uint64_t own_seq() const { return own_seq_; }
   uint64_t expired_keys() const { return expired_keys_; }
 
   // The position that an engine::kAppliedKey record holds (also of a checkpoint).
@@ -89,6 +89,7 @@ class StateMachine {
   void ApplyBatch(const BatchHeader& header, EntryReader* reader, bool own, std::string* bytes,
                   std::vector<uint64_t>* ends);
   void Touch(raft::NodeId node);
+  void EndSessionsOfStrangers();
   void RunItem(const Item& item, std::string* out);
 
   engine::Engine* const engine_;
@@ -102,6 +103,7 @@ class StateMachine {
   bool membership_dirty_ = false;
   std::map<raft::NodeId, SessionState> sessions_;
   std::vector<raft::NodeId> touched_sessions_;
+  uint64_t own_seq_ = 0;
   std::set<uint64_t> abandoned_;  // of this node's session, not applied
   bool dirty_ = false;
   bool must_commit_ = false;

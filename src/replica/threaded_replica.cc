@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cinttypes>
 #include <condition_variable>
+#include <cstdio>
 #include <map>
 #include <mutex>
 #include <set>
@@ -42,7 +44,11 @@ constexpr int64_t kDiskIntervalNs = 1'000'000'000;
 constexpr auto kRoomInterval = std::chrono::milliseconds(100);
 constexpr int64_t kDigestIntervalNs = 1'000'000'000;
 constexpr uint32_t kDigestVersion = 1;
-const char kWasMember[] = "was-member";
+const char kAdded[] = "added";
+
+std::string ToText(raft::Position position) {
+  return std::to_string(position.term) + " " + std::to_string(position.index);
+}
 
 // host:port of http://host:port.
 std::string AddressOf(const std::string& url) {
@@ -130,7 +136,8 @@ class ThreadedReplica : public Replica,
     state_machine_.AdoptMembership(log->start_membership());
     applied_membership_ = state_machine_.membership();
     passed_membership_ = applied_membership_.index;
-    was_member_ = log->GetRecord(kWasMember).has_value();
+    // Answers to the changes that an earlier run asked for must not be taken for this one's.
+    next_change_ = options.driver.seed;
     applied_.store(state_machine_.applied().index);
     info_.id = options.driver.raft.id;
   }
@@ -262,8 +269,10 @@ class ThreadedReplica : public Replica,
     prctl(PR_SET_NAME, "raft");
     raft_role_.Bind();
     now_ns_ = clock_->BootNs();
-    driver_ = std::make_unique<RaftDriver>(options_.driver, log_, now_ns_,
-                                           static_cast<DriverOutputs*>(this));
+    DriverOptions options = options_.driver;
+    ReadAddition(&options);
+    driver_ =
+        std::make_unique<RaftDriver>(options, log_, now_ns_, static_cast<DriverOutputs*>(this));
     sender_ = std::make_unique<SnapshotSender>(
         engine_, transport_, static_cast<Worker*>(this), options_.directory + "/snapshot/out",
         options_.snapshot_bytes_per_second, [this](raft::NodeId peer, bool ok, raft::Index index) {
@@ -277,6 +286,20 @@ class ThreadedReplica : public Replica,
                                                    });
     transport_->Run(this);
     sender_->CancelAll();
+  }
+
+  void ReadAddition(DriverOptions* options) {
+    std::optional<std::string> record = log_->GetRecord(kAdded);
+    if (record) {
+      raft::Position added;
+      CHECK_EQ(std::sscanf(record->c_str(), "%" SCNu64 " %" SCNu64, &added.term, &added.index), 2);
+      options->added = added;
+      options->has_entered = record->ends_with(" and entered");
+    } else if (log_->GetRecord(kJoinedRecord)) {
+      options->added.reset();
+      options->has_entered = false;
+    }
+    recorded_entered_ = options->has_entered;
   }
 
   void OnTurn() override {
@@ -497,7 +520,35 @@ class ThreadedReplica : public Replica,
         connection, wire::MakeFrame(wire::FrameType::kJoinAnswer, answer.SerializeAsString()));
   }
 
-  std::optional<raft::Index> NotAMember(raft::NodeId peer) override {
+  Greeting GreetingTo(raft::NodeId peer) override {
+    Greeting greeting;
+    const raft::Peer* member = raft::FindPeer(driver_->node().membership(), peer);
+    if (member != nullptr) greeting.added = member->added;
+    const raft::Peer* self =
+        raft::FindPeer(applied_membership_.membership, options_.driver.raft.id);
+    if (self != nullptr) {
+      greeting.membership_index = applied_membership_.index;
+      greeting.url = self->url;
+    }
+    return greeting;
+  }
+  void OnGreeting(raft::NodeId peer, const Greeting& greeting) override {
+    if (greeting.added && driver_->OnAdded(*greeting.added)) RecordAddition();
+    // A leader that this node has not heard of must have its answers.
+    std::string host;
+    uint16_t port;
+    if (peers_.contains(peer) || !SplitUrl(greeting.url, &host, &port)) return;
+    strangers_[peer] = greeting;
+    SetPeers(driver_->node().membership());
+  }
+  void RecordAddition() {
+    recorded_entered_ = driver_->has_entered();
+    log_inbox_.Put(
+        RecordTask{kAdded, ToText(*driver_->added()) + (recorded_entered_ ? " and entered" : "")});
+  }
+  std::optional<raft::Index> NotAMember(raft::NodeId peer,
+                                        raft::Index peers_membership_index) override {
+    if (peers_membership_index > applied_membership_.index) return std::nullopt;
     const raft::Membership& applied = applied_membership_.membership;
     // Only who is a member itself can tell.
     if (!raft::IsMember(applied, options_.driver.raft.id)) return std::nullopt;
@@ -509,9 +560,7 @@ class ThreadedReplica : public Replica,
   void OnNotAMember(raft::NodeId peer, raft::Index membership_index) override {
     // It may be behind: then this node was added after what it knows. A node that never was a
     // member waits to be added.
-    if (!was_member_) return;
-    bool member = raft::IsMember(driver_->node().membership(), options_.driver.raft.id);
-    if (member && membership_index <= driver_->node().membership_index()) return;
+    if (!driver_->added() || membership_index <= driver_->added()->index) return;
     log::info("node {} says that this node is no longer a member", peer);
     Removed();
   }
@@ -526,19 +575,25 @@ class ThreadedReplica : public Replica,
   }
   void OnLinkDown(raft::NodeId, wire::Channel) override {}
   bool KnowsDisk(raft::NodeId peer, uint64_t disk_incarnation) override {
+    const raft::Peer* member = raft::FindPeer(driver_->node().membership(), peer);
+    if (member == nullptr) member = raft::FindPeer(applied_membership_.membership, peer);
+    // A node that has just joined knows nobody yet, and has been promised nothing.
+    if (member == nullptr) return true;
+    const std::string name = "peer-disk/" + std::to_string(peer);
     auto known = known_disks_.find(peer);
     if (known == known_disks_.end()) {
-      // Written by the log role, which alone may write, before anything that this peer
-      // acknowledges.
-      const std::string name = "peer-disk/" + std::to_string(peer);
-      std::string seen = std::to_string(disk_incarnation);
       std::optional<std::string> record = log_->GetRecord(name);
-      bool known_before = record && !record->empty();
-      if (known_before && *record != seen) return false;
-      if (!known_before) log_inbox_.Put(RecordTask{name, std::move(seen)});
-      known = known_disks_.emplace(peer, disk_incarnation).first;
+      if (record) known = known_disks_.emplace(peer, *record).first;
     }
-    return known->second == disk_incarnation;
+    // With the entry that added the member: one that was removed and added again under this id
+    // comes with a disk of its own, and this node may have missed both.
+    const std::string added = " of " + ToText(member->added);
+    const std::string seen = std::to_string(disk_incarnation) + added;
+    if (known != known_disks_.end() && known->second.ends_with(added)) return known->second == seen;
+    // Written by the log role, which alone may write, before anything that this peer acknowledges.
+    known_disks_[peer] = seen;
+    log_inbox_.Put(RecordTask{name, seen});
+    return true;
   }
 
   void SendRaft(const raft::Message& message) override {
@@ -582,18 +637,18 @@ class ThreadedReplica : public Replica,
     log_inbox_.Put(CompactTask{upto, membership});
   }
   void OnMembership(const raft::Membership& membership) override {
-    const raft::NodeId self = options_.driver.raft.id;
     SetPeers(membership);
-    if (!was_member_ && raft::IsMember(membership, self)) {
-      was_member_ = true;
-      log_inbox_.Put(RecordTask{kWasMember, "1"});
-    }
+    if (driver_->has_entered() != recorded_entered_) RecordAddition();
     PublishInfo();
   }
   void SetPeers(const raft::Membership& membership) {
     std::map<raft::NodeId, std::string> urls;
     // Before this node has learned that it is a member it does not know whom to answer.
     if (!raft::IsMember(membership, options_.driver.raft.id)) urls = options_.seeds;
+    std::erase_if(strangers_, [this](const auto& stranger) {
+      return stranger.second.membership_index <= applied_membership_.index;
+    });
+    for (const auto& [id, greeting] : strangers_) urls[id] = greeting.url;
     // Whom a change removes is still spoken to until the change is committed: it may be the leader.
     for (const raft::Membership* m : std::initializer_list<const raft::Membership*>{
              &applied_membership_.membership, &membership}) {
@@ -604,6 +659,7 @@ class ThreadedReplica : public Replica,
       alone_ = false;
       StartLogRole();
     }
+    peers_ = urls;
     transport_->SetPeers(urls);
   }
   void SendChange(raft::NodeId leader, uint64_t ticket, const MembershipChange& change) override {
@@ -642,15 +698,18 @@ class ThreadedReplica : public Replica,
   // What the state machine says of the membership: committed, so it is final.
   void OnAppliedMembership(AppliedMembership applied) {
     const raft::NodeId self = options_.driver.raft.id;
-    std::vector<raft::NodeId> before = raft::Members(applied_membership_.membership);
+    const raft::Membership before = std::move(applied_membership_.membership);
     applied_membership_ = std::move(applied);
-    for (raft::NodeId id : before) {
-      if (raft::IsMember(applied_membership_.membership, id)) continue;
+    for (raft::NodeId id : raft::Members(before)) {
+      const raft::Peer* then = raft::FindPeer(before, id);
+      const raft::Peer* now = raft::FindPeer(applied_membership_.membership, id);
+      // One of the same id may have been added since: it is another member.
+      if (then == nullptr || (now != nullptr && now->added == then->added)) continue;
+      // A node that has joined under an id of the past meets the end of that one in its log.
+      if (id == self && driver_->added() && applied_membership_.index > driver_->added()->index) {
+        Removed();
+      }
       log::info("node {} is no longer a member", id);
-      if (id == self) Removed();
-      // If a node comes back under this id its disk may be another one.
-      known_disks_.erase(id);
-      log_inbox_.Put(RecordTask{"peer-disk/" + std::to_string(id), ""});
     }
     SetPeers(driver_->node().membership());
   }
@@ -1009,7 +1068,7 @@ class ThreadedReplica : public Replica,
   std::unique_ptr<SnapshotReceiver> receiver_;
   std::vector<RaftEvent> raft_events_;
   std::vector<LogTask> log_tasks_;
-  std::map<raft::NodeId, uint64_t> known_disks_;
+  std::map<raft::NodeId, std::string> known_disks_;  // disk and addition, as in the log's records
   int64_t now_ns_ = 0;
   int64_t last_expire_ns_ = 0;
   int64_t last_info_ns_ = 0;
@@ -1019,7 +1078,10 @@ class ThreadedReplica : public Replica,
   bool expiry_under_way_ = false;
   DivergenceWatch divergence_;
   AppliedMembership applied_membership_;
-  bool was_member_ = false;
+  std::map<raft::NodeId, std::string> peers_;  // whom the transport knows
+  // Whom it knows only because they know more of the membership than this node does.
+  std::map<raft::NodeId, Greeting> strangers_;
+  bool recorded_entered_ = true;
   bool removed_ = false;
   uint64_t next_change_ = 1;
   std::map<uint64_t, std::function<void(const ChangeResult&)>> change_answers_;

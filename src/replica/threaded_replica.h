@@ -25,6 +25,9 @@
 
 namespace metastore::replica {
 
+// In the log store of a node that entered a cluster which others had founded.
+inline constexpr char kJoinedRecord[] = "joined";
+
 struct ThreadedReplicaOptions {
   DriverOptions driver;
   std::string directory;  // the node's data directory

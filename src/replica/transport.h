@@ -17,6 +17,17 @@
 namespace metastore::replica {
 
 // Called in the raft role's loop.
+// What a node tells a peer, beside who it is, before they exchange anything.
+struct Greeting {
+  // The entry that added the node that is told; nothing where it is no member for all the other
+  // knows.
+  std::optional<raft::Position> added;
+  // Of the node that tells: the last change of the membership that it has applied, if it is a
+  // member by that, and its address.
+  raft::Index membership_index = 0;
+  std::string url;
+};
+
 class TransportHandler {
  public:
   virtual ~TransportHandler() = default;
@@ -27,8 +38,13 @@ class TransportHandler {
   virtual void OnLinkDown(raft::NodeId peer, wire::Channel channel) = 0;
   // Is this disk the one that `peer` had when it was first seen? The first one is remembered.
   virtual bool KnowsDisk(raft::NodeId peer, uint64_t disk_incarnation) = 0;
-  // Not a member as far as this node knows: the change of the membership that says so.
-  virtual std::optional<raft::Index> NotAMember(raft::NodeId peer) = 0;
+  virtual Greeting GreetingTo(raft::NodeId peer) = 0;
+  // Comes before the frames of a peer that was accepted.
+  virtual void OnGreeting(raft::NodeId peer, const Greeting& greeting) = 0;
+  // Not a member as far as this node knows, which knows no less of the membership than the peer
+  // does: the change that says so.
+  virtual std::optional<raft::Index> NotAMember(raft::NodeId peer,
+                                                raft::Index peers_membership_index) = 0;
   // `peer` does not take this node for a member, as of that change.
   virtual void OnNotAMember(raft::NodeId peer, raft::Index membership_index) = 0;
   // A stranger's Join; answer it with AnswerJoin, once, or never.

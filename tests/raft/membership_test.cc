@@ -14,11 +14,12 @@ using Ids = std::vector<NodeId>;
 TEST(RaftMembershipTest, TheBytesOfAChangeAreFixed) {
   Membership m{{1, 300}, {2}, {}};
   std::string bytes = EncodeMembership(m);
-  EXPECT_EQ(bytes, std::string("\x01\x02\x01\xac\x02\x01\x02\x00\x00", 9));
+  EXPECT_EQ(bytes, std::string("\x02\x02\x01\xac\x02\x01\x02\x00\x00", 9));
   EXPECT_EQ(*DecodeMembership(bytes), m);
-  m.peers = {{1, "http://h:1", false}, {2, "", true}};
+  m.peers = {{1, "http://h:1", false, {}}, {2, "", true, {5, 300}}};
   bytes = EncodeMembership(m);
-  EXPECT_EQ(bytes.substr(8), std::string("\x02\x01\x00\x0ahttp://h:1\x02\x01\x00", 17));
+  EXPECT_EQ(bytes.substr(8),
+            std::string("\x02\x01\x00\x00\x00\x0ahttp://h:1\x02\x01\x05\xac\x02\x00", 22));
   EXPECT_EQ(*DecodeMembership(bytes), m);
 }
 
@@ -28,8 +29,8 @@ TEST(RaftMembershipTest, DamagedBytesOfAChangeAreRefused) {
     EXPECT_EQ(DecodeMembership(std::string_view(bytes).substr(0, n)).code(), Code::kCorruption);
   }
   EXPECT_EQ(DecodeMembership(bytes + "x").code(), Code::kCorruption);
-  EXPECT_EQ(DecodeMembership("\x02" + bytes.substr(1)).code(), Code::kCorruption);
-  EXPECT_EQ(DecodeMembership("\x01\xff\xff\xff\xff\x0f").code(), Code::kCorruption);
+  EXPECT_EQ(DecodeMembership("\x03" + bytes.substr(1)).code(), Code::kCorruption);
+  EXPECT_EQ(DecodeMembership("\x02\xff\xff\xff\xff\x0f").code(), Code::kCorruption);
 }
 
 TEST(RaftMembershipTest, AddressesStayWithMembersAndGoWithThem) {

@@ -7,6 +7,7 @@
 
 #include "base/parse.h"
 #include "commands/command_spec.h"
+#include "raft/membership.h"
 
 namespace metastore::replica {
 namespace {
@@ -33,8 +34,12 @@ class Disk : public raft::LogReader {
   raft::Membership membership;
   std::vector<raft::Entry> entries;  // from start.index + 1
   uint64_t runs = 0;
+  uint64_t number = 0;                  // drawn with the disk
+  std::optional<raft::Position> added;  // the addition it belongs to, as peers say
+  bool has_entered = false;
   testing_support::MemoryEngine engine;
 
+  uint64_t Session() const { return (number << 20) + runs; }
   raft::Index last_index() const { return start.index + entries.size(); }
   Result<raft::Term> TermAt(raft::Index index) const override {
     if (index == start.index) return start.term;
@@ -117,9 +122,19 @@ class Run : public DriverOutputs {
     driver_->OnCompacted(upto.index);
   }
   void OnRoleChange(raft::Role, raft::Term, raft::NodeId) override {}
-  void OnMembership(const raft::Membership&) override {}
-  void SendChange(raft::NodeId, uint64_t, const MembershipChange&) override {}
-  void AnswerChange(raft::NodeId, uint64_t, const ChangeResult&) override {}
+  void OnMembership(const raft::Membership&) override {
+    disk_->has_entered = driver_->has_entered();
+  }
+  void SendChange(raft::NodeId leader, uint64_t ticket, const MembershipChange& change) override;
+  void AnswerChange(raft::NodeId origin, uint64_t ticket, const ChangeResult& result) override;
+  // The entry that removed `peer` for all this node has applied; see TransportHandler::NotAMember.
+  std::optional<raft::Index> NotAMember(raft::NodeId peer, const Run* its_run) const;
+  // See Greeting.
+  raft::Index membership_index() const {
+    const AppliedMembership& applied = state_machine_.membership();
+    return raft::IsMember(applied.membership, id_) ? applied.index : 0;
+  }
+  void AskChange(MembershipChange change);
 
   void OnReply(const BatchReply& reply);
   void SyncSome(Random& random);
@@ -127,7 +142,7 @@ class Run : public DriverOutputs {
   void StartOps(Random& random);
   void Flush();
   void ReceiveSnapshot(const raft::SnapshotMetadata& snapshot, testing_support::Tables tables);
-  bool Idle() const { return appends_.empty() && reads_.empty(); }
+  bool Idle() const { return appends_.empty() && reads_.empty() && changes_.empty(); }
   RaftDriver& driver() { return *driver_; }
   raft::Index applied() const { return state_machine_.applied().index; }
 
@@ -152,6 +167,7 @@ class Run : public DriverOutputs {
   std::vector<std::pair<raft::Index, uint64_t>> grants_;
   std::map<uint64_t, Op> appends_;  // by ticket
   std::map<uint64_t, Op> reads_;
+  std::set<uint64_t> changes_;
   uint64_t next_ticket_ = 1;
   raft::Index commit_ = 0;
   int64_t lease_until_ns_ = 0;
@@ -162,15 +178,19 @@ class Simulation {
  public:
   explicit Simulation(const SimulationOptions& options) : options_(options), random_(options.seed) {
     for (int i = 0; i < options.nodes; ++i) {
-      disks_.push_back(std::make_unique<Disk>());
-      for (int v = 1; v <= options.nodes; ++v) {
-        disks_.back()->membership.voters.push_back(static_cast<raft::NodeId>(v));
+      disks_.push_back(NewDisk());
+      for (int v = 1; v <= Founders() && i < Founders(); ++v) {
+        raft::Membership& membership = disks_.back()->membership;
+        membership.voters.push_back(static_cast<raft::NodeId>(v));
+        membership.peers.push_back({static_cast<raft::NodeId>(v), Url(v), false, {}});
+        disks_.back()->added = raft::Position{};
+        disks_.back()->has_entered = true;
       }
     }
     runs_.resize(static_cast<size_t>(options.nodes));
     paused_until_ns_.resize(static_cast<size_t>(options.nodes));
     acknowledged_.resize(kKeys);
-    for (int i = 0; i < options.nodes; ++i) StartNode(i);
+    for (int i = 0; i < Founders(); ++i) StartNode(i);
   }
 
   SimulationResult Go() {
@@ -178,10 +198,16 @@ class Simulation {
     // Heal: everything up, nothing lost, until all that was asked is answered.
     cut_.clear();
     for (int i = 0; i < options_.nodes; ++i) {
+      // A node that was added has somebody who starts it in the end.
       if (!runs_[static_cast<size_t>(i)]) StartNode(i);
     }
     healing_ = true;
-    for (int step = 0; step < 200000 && result_.ok && !Quiet(); ++step) Step(false);
+    for (int step = 0; step < 200000 && result_.ok && !Quiet(); ++step) {
+      Step(false);
+      for (int i = 0; i < options_.nodes && step % 1000 == 0; ++i) {
+        if (!runs_[static_cast<size_t>(i)]) StartNode(i);
+      }
+    }
     if (result_.ok && !Quiet()) Fail("no progress after all faults were healed");
     if (result_.ok) Judge();
     return result_;
@@ -218,12 +244,31 @@ class Simulation {
     }
     ++result_.snapshots;
     bool lost = !healing_ && random_.OneIn(4);
-    network_.push_back({from, from, 0, [to, lost, snapshot](Run& run) {
-                          run.driver().OnSnapshotSent(to, !lost, snapshot.index);
-                        }});
+    Put({from, from, 0, 0, 0, [to, lost, snapshot](Run& run) {
+           run.driver().OnSnapshotSent(to, !lost, snapshot.index);
+         }});
     if (lost) return;
-    network_.push_back(
-        {from, to, 0, [snapshot, tables](Run& run) { run.ReceiveSnapshot(snapshot, tables); }});
+    Put({from, to, 0, 0, 0,
+         [snapshot, tables](Run& run) { run.ReceiveSnapshot(snapshot, tables); }});
+  }
+
+  void SendChange(raft::NodeId from, raft::NodeId to, uint64_t ticket,
+                  const MembershipChange& change) {
+    Deliver(
+        from, to,
+        [from, ticket, change](Run& run) { run.driver().ChangeMembership(from, ticket, change); },
+        /*repeats=*/false);
+  }
+  void AnswerChange(raft::NodeId from, raft::NodeId to, uint64_t ticket,
+                    const ChangeResult& result) {
+    Deliver(
+        from, to, [ticket, result](Run& run) { run.driver().OnChangeAnswer(ticket, result); },
+        /*repeats=*/false);
+  }
+  // Tickets are drawn such that no run takes an answer to an earlier one's for its own.
+  uint64_t NewChangeTicket() { return next_change_++; }
+  void OnChanged(const ChangeResult& result) {
+    if (result.status.ok()) ++result_.changes;
   }
 
   // --- the judge's books ---------------------------------------------------------------------
@@ -265,6 +310,7 @@ class Simulation {
  private:
   struct Packet {
     raft::NodeId from, to;
+    uint64_t from_disk, to_disk;
     int64_t due_ns;
     std::function<void(Run&)> act;
   };
@@ -283,8 +329,9 @@ class Simulation {
       return true;
     });
     for (Packet& packet : came) {
-      if (!cut_.contains({packet.from, packet.to})) packet.act(*runs_[i]);
+      Arrive(packet);
     }
+    if (!runs_[i]) return;
     runs_[i]->ReadClock();
     runs_[i]->driver().Pump();
   }
@@ -296,13 +343,95 @@ class Simulation {
     floor = std::max(floor, length);
   }
 
-  void Deliver(raft::NodeId from, raft::NodeId to, std::function<void(Run&)> act) {
+  void Deliver(raft::NodeId from, raft::NodeId to, std::function<void(Run&)> act,
+               bool repeats = true) {
     if (cut_.contains({from, to})) return;
     if (!healing_) {
       if (random_.OneIn(20)) return;
-      if (random_.OneIn(20)) network_.push_back({from, to, Delay(), act});
+      if (random_.OneIn(20) && repeats) Put({from, to, 0, 0, Delay(), act});
     }
-    network_.push_back({from, to, Delay(), std::move(act)});
+    Put({from, to, 0, 0, Delay(), std::move(act)});
+  }
+  // Nodes dial each other again and again, and hear then what became of them.
+  void Dial(raft::NodeId from) {
+    auto to = 1 + random_.Uniform(static_cast<uint64_t>(options_.nodes));
+    if (to != from && runs_[from - 1])
+      Deliver(
+          from, to, [](Run&) {}, /*repeats=*/false);
+  }
+  void Put(Packet packet) {
+    packet.from_disk = disks_[packet.from - 1]->number;
+    packet.to_disk = disks_[packet.to - 1]->number;
+    network_.push_back(std::move(packet));
+  }
+  // What the transport does: peers say first what they know of each other, and a stranger is told.
+  void Arrive(const Packet& packet) {
+    Run* run = runs_[packet.to - 1].get();
+    if (run == nullptr || cut_.contains({packet.from, packet.to})) return;
+    // Connections go with the disks between which they were.
+    if (packet.from_disk != disks_[packet.from - 1]->number) return;
+    if (packet.to_disk != disks_[packet.to - 1]->number) return;
+    if (packet.from != packet.to) {
+      Run* sender = runs_[packet.from - 1].get();
+      if (std::optional<raft::Index> since = run->NotAMember(packet.from, sender)) {
+        const std::optional<raft::Position>& added = disks_[packet.from - 1]->added;
+        if (sender != nullptr && added && *since > added->index) {
+          Remove(static_cast<int>(packet.from - 1));
+        }
+        return;
+      }
+      if (sender != nullptr) {
+        const raft::Peer* to = raft::FindPeer(sender->driver().node().membership(), packet.to);
+        if (to != nullptr && run->driver().OnAdded(to->added)) {
+          disks_[packet.to - 1]->added = to->added;
+          disks_[packet.to - 1]->has_entered = run->driver().has_entered();
+        }
+      }
+    }
+    packet.act(*run);
+  }
+  // A node that has learned that it was removed ends, and somebody deletes its directory.
+  void Remove(int i) {
+    std::unique_ptr<Run>& run = runs_[static_cast<size_t>(i)];
+    if (run) {
+      for (const auto& [ticket, op] : run->appends_) OnUnknown(op);
+      run.reset();
+    }
+    disks_[static_cast<size_t>(i)] = NewDisk();
+    ++result_.removed;
+  }
+  std::unique_ptr<Disk> NewDisk() {
+    auto disk = std::make_unique<Disk>();
+    // In no order: the next one's may be smaller.
+    do {
+      disk->number = 1 + random_.Uniform(1 << 20);
+    } while (!disk_numbers_.insert(disk->number).second);
+    return disk;
+  }
+  int Founders() const { return options_.founders == 0 ? options_.nodes : options_.founders; }
+  static std::string Url(int id) { return "http://node:" + std::to_string(id); }
+
+  // Some operator, at whatever node, wants something that need not make sense.
+  void AskForSomeChange(Run* run) {
+    MembershipChange change;
+    auto some = [this] {
+      return static_cast<raft::NodeId>(1 + random_.Uniform(static_cast<uint64_t>(options_.nodes)));
+    };
+    const raft::NodeId id = some();
+    uint64_t kind = random_.Uniform(10);
+    const bool replaces = kind == 9;
+    if (kind < 4 || replaces) {
+      change.add.push_back({id, Url(static_cast<int>(id)), random_.OneIn(4)});
+      if (!runs_[id - 1] && random_.OneIn(2)) StartNode(static_cast<int>(id - 1));
+    }
+    if (kind >= 4 && kind < 7) change.remove.push_back(id);
+    if (kind == 7) change.promote.push_back(id);
+    if (kind == 8) change.transfer = id;
+    if (replaces) {
+      const raft::NodeId other = some();
+      if (other != id) change.remove.push_back(other);
+    }
+    run->AskChange(std::move(change));
   }
   int64_t Delay() {
     int64_t most = random_.OneIn(30) ? 60 : 2;
@@ -339,16 +468,17 @@ class Simulation {
       if (network_[at].due_ns > now_ns_ || Paused(network_[at].to - 1)) continue;
       Packet packet = std::move(network_[at]);
       network_.erase(network_.begin() + static_cast<ptrdiff_t>(at));
-      Run* run = runs_[packet.to - 1].get();
-      if (run != nullptr && !cut_.contains({packet.from, packet.to})) packet.act(*run);
+      Arrive(packet);
     }
     int i = static_cast<int>(random_.Uniform(static_cast<uint64_t>(options_.nodes)));
+    if (options_.changes && random_.OneIn(10)) Dial(static_cast<raft::NodeId>(i + 1));
     Run* run = runs_[static_cast<size_t>(i)].get();
     if (run != nullptr && !Paused(static_cast<size_t>(i))) {
       run->ReadClock();
       run->SyncSome(random_);
       run->ApplySome(random_);
       if (faults && random_.OneIn(4)) run->StartOps(random_);
+      if (faults && options_.changes && random_.OneIn(80)) AskForSomeChange(run);
       if (options_.compaction && random_.OneIn(60)) run->Flush();
       run->driver().Pump();
     }
@@ -375,7 +505,7 @@ class Simulation {
     if (options_.crashes && random_.OneIn(250)) {
       if (runs_[static_cast<size_t>(i)]) {
         Crash(i);
-      } else {
+      } else if (disks_[static_cast<size_t>(i)]->runs > 0 || random_.OneIn(2)) {
         StartNode(i);
       }
     }
@@ -408,15 +538,32 @@ class Simulation {
   }
 
   bool Quiet() {
-    raft::Index applied = runs_[0]->applied();
+    const Run* leader = nullptr;
     for (std::unique_ptr<Run>& run : runs_) {
-      if (!run->Idle() || run->applied() != applied || run->driver().pending().size() > 0)
-        return false;
+      if (!run) continue;
+      if (!run->Idle() || run->driver().pending().size() > 0) return false;
+      if (run->driver().node().role() != raft::Role::kLeader) continue;
+      if (leader == nullptr || run->driver().node().term() > leader->driver_->node().term()) {
+        leader = run.get();
+      }
+    }
+    if (leader == nullptr || leader->applied() == 0) return false;
+    const raft::Index applied = leader->applied();
+    const raft::Membership& membership = leader->driver_->node().membership();
+    if (raft::IsJoint(membership)) return false;
+    for (const raft::Peer& peer : membership.peers) {
+      if (peer.promote && raft::IsLearner(membership, peer.id)) return false;
+    }
+    members_ = raft::Members(membership);
+    for (raft::NodeId id : members_) {
+      std::unique_ptr<Run>& run = runs_[id - 1];
+      if (!run || run->applied() != applied) return false;
       // A new leader's no-op, and with it what lies below, may not be committed yet.
       if (run->driver().node().commit_index() != applied) return false;
       if (run->driver().node().last_index() != applied) return false;
+      if (run->driver().node().leader() != leader->id_) return false;
     }
-    return applied > 0 && runs_[0]->driver().node().leader() != raft::kNoNode;
+    return true;
   }
 
   static std::string Difference(const testing_support::Tables& a,
@@ -445,16 +592,17 @@ class Simulation {
   }
 
   void Judge() {
-    const testing_support::Tables& tables = disks_[0]->engine.tables();
-    for (size_t i = 1; i < disks_.size(); ++i) {
-      if (!(disks_[i]->engine.tables() == tables)) {
-        Fail("replicas 1 and " + std::to_string(i + 1) + " hold different bytes" +
-             Difference(tables, disks_[i]->engine.tables()));
+    const raft::NodeId first = members_.front();
+    const testing_support::Tables& tables = disks_[first - 1]->engine.tables();
+    for (raft::NodeId id : members_) {
+      if (!(disks_[id - 1]->engine.tables() == tables)) {
+        Fail("replicas " + std::to_string(first) + " and " + std::to_string(id) +
+             " hold different bytes" + Difference(tables, disks_[id - 1]->engine.tables()));
         return;
       }
     }
     std::vector<std::string> finals;
-    for (int key = 0; key < kKeys; ++key) finals.push_back(Value(0, key));
+    for (int key = 0; key < kKeys; ++key) finals.push_back(Value(static_cast<int>(first - 1), key));
     for (const Placed& placed : placed_) {
       const std::string& value = finals[static_cast<size_t>(placed.key)];
       size_t at = value.find(placed.token);
@@ -501,6 +649,9 @@ class Simulation {
  private:
   const SimulationOptions options_;
   Random random_;
+  std::set<uint64_t> disk_numbers_;
+  uint64_t next_change_ = 1;
+  std::vector<raft::NodeId> members_;  // as of the last Quiet
   int64_t now_ns_ = 1'000'000'000;
   bool healing_ = false;
   std::vector<std::unique_ptr<Disk>> disks_;
@@ -523,7 +674,7 @@ Run::Run(Simulation* simulation, raft::NodeId id, Disk* disk)
     : simulation_(simulation),
       id_(id),
       disk_(disk),
-      state_machine_(&disk->engine, id, disk->runs, FindCommand) {
+      state_machine_(&disk->engine, id, disk->Session(), FindCommand) {
   state_machine_.AdoptMembership(disk->membership);
   raft::Position applied = state_machine_.applied();
   if (applied.index > disk->last_index() ||
@@ -548,7 +699,9 @@ Run::Run(Simulation* simulation, raft::NodeId id, Disk* disk)
   options.raft.election_ticks = simulation->election_ticks();
   options.raft.lease_ticks = options.raft.election_ticks * 9 / 10;
   options.raft.cache_bytes = 2000;
-  options.incarnation = disk->runs;
+  options.incarnation = disk->Session();
+  options.added = disk->added;
+  options.has_entered = disk->has_entered;
   options.seed = options.raft.seed + 7;
   options.request_timeout_ns = 800'000'000;
   options.log_retain_bytes = 1000;
@@ -569,6 +722,28 @@ void Run::ReceiveSnapshot(const raft::SnapshotMetadata& snapshot, testing_suppor
   if (driver_->awaits_install()) return;
   received_ = std::move(tables);
   driver_->OnSnapshotReceived(snapshot);
+}
+
+void Run::SendChange(raft::NodeId leader, uint64_t ticket, const MembershipChange& change) {
+  simulation_->SendChange(id_, leader, ticket, change);
+}
+void Run::AnswerChange(raft::NodeId origin, uint64_t ticket, const ChangeResult& result) {
+  if (origin != id_) return simulation_->AnswerChange(id_, origin, ticket, result);
+  if (changes_.erase(ticket) == 0) simulation_->Fail("two answers to one change");
+  simulation_->OnChanged(result);
+}
+void Run::AskChange(MembershipChange change) {
+  const uint64_t ticket = simulation_->NewChangeTicket();
+  changes_.insert(ticket);
+  driver_->ChangeMembership(id_, ticket, std::move(change));
+}
+std::optional<raft::Index> Run::NotAMember(raft::NodeId peer, const Run* its_run) const {
+  const AppliedMembership& applied = state_machine_.membership();
+  if (its_run != nullptr && its_run->membership_index() > applied.index) return std::nullopt;
+  if (!raft::IsMember(applied.membership, id_)) return std::nullopt;
+  if (raft::IsMember(applied.membership, peer)) return std::nullopt;
+  if (raft::IsMember(driver_->node().membership(), peer)) return std::nullopt;
+  return applied.index;
 }
 
 void Run::RefuseRead(Lane, uint64_t ticket) {

@@ -1,9 +1,9 @@
 // Whole replicas (RaftDriver, StateMachine, sessions, real commands) in one thread, from one seed.
 //
 // The network loses, repeats, delays and reorders; nodes pause, crash and lose what was not synced,
-// come back with what was, have their logs cut and get snapshots. Clients append unique tokens to a
-// few keys through any node and read them back; an append-only key makes linearizability and
-// exactly-once easy to judge completely:
+// come back with what was, have their logs cut and get snapshots, are added, removed and added
+// again with an empty disk. Clients append unique tokens to a few keys through any node and read
+// them back; an append-only key makes linearizability and exactly-once easy to judge completely:
 //   - every command gets one answer, and only one;
 //   - an acknowledged append appears exactly once, at the length its reply said;
 //   - one with an unknown outcome appears at most once, one refused never;
@@ -33,6 +33,9 @@ struct SimulationOptions {
   bool partitions = true;
   bool compaction = true;
   bool pauses = true;
+  // Nodes that found the cluster; the others are there to be added. 0: all.
+  int founders = 0;
+  bool changes = false;  // of the membership, of all kinds, at any node
   // Faults to plant, to show that the judge sees them:
   bool break_reads = false;      // reads are served without asking for a point
   bool late_clock = false;       // after a pause, messages are handled before the clock is read
@@ -51,6 +54,8 @@ struct SimulationResult {
   int crashes = 0;
   int snapshots = 0;
   int leader_changes = 0;
+  int changes = 0;  // acknowledged
+  int removed = 0;
 };
 
 SimulationResult RunSimulation(const SimulationOptions& options);

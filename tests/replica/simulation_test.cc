@@ -45,10 +45,41 @@ TEST(ReplicaSimulationTest, AcknowledgedIsKeptOnceAndReadsAreNeverStale) {
   }
 }
 
+TEST(ReplicaSimulationTest, TheSameHoldsWhileNodesComeAndGo) {
+  uint64_t first = FromEnvironment("SEED", 1);
+  uint64_t count = std::getenv("SEED") != nullptr ? 1 : FromEnvironment("SEEDS", 40);
+  SimulationResult sum;
+  for (uint64_t seed = first; seed < first + count; ++seed) {
+    SimulationOptions options;
+    options.seed = seed;
+    options.nodes = 5;
+    options.founders = seed % 3 == 0 ? 1 : 3;
+    options.changes = true;
+    options.steps = 12000;
+    SimulationResult result = RunSimulation(options);
+    ASSERT_TRUE(result.ok) << "seed " << seed << ": " << result.failure;
+    sum.acknowledged += result.acknowledged;
+    sum.snapshots += result.snapshots;
+    sum.changes += result.changes;
+    sum.removed += result.removed;
+  }
+  std::printf("seeds %llu..%llu: %d acknowledged, %d snapshots, %d changes, %d nodes removed\n",
+              static_cast<unsigned long long>(first),
+              static_cast<unsigned long long>(first + count - 1), sum.acknowledged, sum.snapshots,
+              sum.changes, sum.removed);
+  if (count > 10) {
+    EXPECT_GT(sum.acknowledged, 100);
+    EXPECT_GT(sum.snapshots, 0);
+    EXPECT_GT(sum.changes, 100);
+    EXPECT_GT(sum.removed, 20);
+  }
+}
+
 TEST(ReplicaSimulationTest, TheSameSeedGivesTheSameRun) {
   for (uint64_t seed = 1; seed <= 3; ++seed) {
     SimulationOptions options;
     options.seed = seed;
+    options.changes = seed == 3;
     EXPECT_EQ(RunSimulation(options).fingerprint, RunSimulation(options).fingerprint)
         << "seed " << seed;
   }

@@ -6,6 +6,7 @@
 
 #include "base/parse.h"
 #include "commands/command_spec.h"
+#include "engine/system_keys.h"
 #include "tests/support/memory_engine.h"
 
 namespace metastore::replica {
@@ -55,6 +56,68 @@ TEST(StateMachineTest, TheEndOfARunIsTheSameBytesHoweverEntriesShareCommits) {
     machine.Commit();
   }
   EXPECT_TRUE(together.tables() == apart.tables());
+}
+
+raft::Entry ChangeTo(raft::Index index, raft::Membership membership) {
+  return {1, index, raft::EntryType::kConfChange,
+          std::make_shared<const std::string>(raft::EncodeMembership(membership))};
+}
+
+std::string ValueOfKey(const testing_support::MemoryEngine& engine) {
+  std::unique_ptr<engine::View> view = engine.NewView(0);
+  commands::ReadContext context(*view, 0);
+  std::string out;
+  resp::Writer writer(&out, 2);
+  std::vector<std::string_view> args = {"GET", "key"};
+  CHECK_OK(FindCommand("GET")->handler.read(context, args, writer));
+  return out;
+}
+
+// Its disk is another one then: neither its numbers nor its order say anything about the old ones.
+TEST(StateMachineTest, ANodeThatIsRemovedAndAddedAgainBeginsANewSession) {
+  testing_support::MemoryEngine engine;
+  StateMachine machine(&engine, 1, 1, FindCommand);
+  std::vector<LaneReply> replies;
+  machine.Apply(EntryWith(1, {Batch(3, 9, 1), Batch(3, 9, 2)}), &replies);
+  machine.Apply(ChangeTo(2, {{1, 2}, {}, {}}), &replies);
+  machine.Apply(ChangeTo(3, {{1, 2}, {}, {3}}), &replies);
+  machine.Apply(EntryWith(4, {Batch(3, 5, 1)}), &replies);
+  machine.Commit();
+  EXPECT_EQ(ValueOfKey(engine), "$3\r\nxxx\r\n");
+}
+
+TEST(StateMachineTest, TheEndOfItsOwnSessionTakesNoAnswerBack) {
+  testing_support::MemoryEngine engine;
+  StateMachine machine(&engine, 1, 1, FindCommand);
+  std::vector<LaneReply> replies;
+  machine.Apply(EntryWith(1, {Batch(1, 1, 1)}), &replies);
+  machine.Apply(ChangeTo(2, {{2, 3}, {}, {}}), &replies);
+  machine.Commit();
+  EXPECT_EQ(replies.size(), 1u);
+  EXPECT_EQ(machine.own_seq(), 1u);
+  EXPECT_FALSE(machine.Abandon(1)) << "the client would get two answers";
+}
+
+TEST(StateMachineTest, TheMembershipInTheStateIsFixedBytesAndThatOfItsIndex) {
+  testing_support::MemoryEngine engine;
+  raft::Membership two{
+      {1, 2}, {}, {}, {{1, "http://a:1", false, {}}, {2, "http://b:2", true, {3, 7}}}};
+  {
+    StateMachine machine(&engine, 1, 1, FindCommand);
+    std::vector<LaneReply> replies;
+    machine.Apply(ChangeTo(1, {{1}, {}, {}}), &replies);
+    machine.Apply(ChangeTo(2, two), &replies);
+    machine.Commit();
+  }
+  std::string value;
+  ASSERT_TRUE(engine.NewView(0)->Get(engine::Family::kSystem, engine::kMembershipKey, &value));
+  EXPECT_EQ(value, std::string("\0\0\0\0\0\0\0\x02"
+                               "\x02\x02\x01\x02\0\0"
+                               "\x02\x01\0\0\0\x0ahttp://a:1\x02\x01\x03\x07\x0ahttp://b:2",
+                               45));
+  StateMachine again(&engine, 1, 2, FindCommand);
+  EXPECT_EQ(again.membership().index, 2u);
+  EXPECT_EQ(again.membership().membership, two);
 }
 
 TEST(StateMachineTest, AnAbandonedBatchIsAppliedWithoutAReply) {
