@@ -80,7 +80,9 @@ class Peer : public replica::TransportHandler {
   }
   void OnLinkDown(raft::NodeId, replica::wire::Channel) override {}
   bool KnowsDisk(raft::NodeId, uint64_t) override { return true; }
-  std::optional<raft::Index> NotAMember(raft::NodeId) override { return std::nullopt; }
+  replica::Greeting GreetingTo(raft::NodeId) override { return {}; }
+  void OnGreeting(raft::NodeId, const replica::Greeting&) override {}
+  std::optional<raft::Index> NotAMember(raft::NodeId, raft::Index) override { return std::nullopt; }
   void OnNotAMember(raft::NodeId, raft::Index) override {}
   void OnJoin(uint64_t, std::string_view) override {}
   void OnTurn() override {

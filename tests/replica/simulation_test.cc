@@ -85,9 +85,9 @@ TEST(ReplicaSimulationTest, TheSameSeedGivesTheSameRun) {
   }
 }
 
-// Some seed of the first `seeds` must show the fault that `plant` plants.
-void ExpectSeen(void (*plant)(SimulationOptions*), uint64_t seeds) {
-  for (uint64_t seed = 1; seed <= seeds; ++seed) {
+// Some seed of `seeds` from `first` on must show the fault that `plant` plants.
+void ExpectSeen(void (*plant)(SimulationOptions*), uint64_t seeds, uint64_t first = 1) {
+  for (uint64_t seed = first; seed < first + seeds; ++seed) {
     SimulationOptions options;
     options.seed = seed;
     plant(&options);
@@ -96,7 +96,7 @@ void ExpectSeen(void (*plant)(SimulationOptions*), uint64_t seeds) {
     std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), result.failure.c_str());
     return;
   }
-  ADD_FAILURE() << "no seed up to " << seeds << " shows it";
+  ADD_FAILURE() << "no seed of " << seeds << " shows it";
 }
 
 TEST(ReplicaSimulationTest, TheJudgeSeesReadsThatDoNotAskForAReadPoint) {
@@ -104,7 +104,9 @@ TEST(ReplicaSimulationTest, TheJudgeSeesReadsThatDoNotAskForAReadPoint) {
 }
 
 TEST(ReplicaSimulationTest, TheJudgeSeesMessagesHandledBeforeTheClockIsReadAfterAPause) {
-  ExpectSeen([](SimulationOptions* options) { options->late_clock = true; }, 2000);
+  // About one seed in ten thousand shows it; these hold one that does. Whoever changes what a seed
+  // means looks for another place.
+  ExpectSeen([](SimulationOptions* options) { options->late_clock = true; }, 200, 11'600);
 }
 
 TEST(ReplicaSimulationTest, TheJudgeSeesASnapshotWithoutTheSessions) {
