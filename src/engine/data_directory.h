@@ -24,6 +24,13 @@ struct Identity {
   uint64_t run = 0;
 };
 
+// The incarnation of the session of this run. Larger with each run, and another one on another
+// disk: a node that comes back under its id after its removal finds the commands of its earlier
+// life in the log, and must not answer them.
+inline uint64_t SessionOf(const Identity& identity) {
+  return (identity.disk_incarnation >> 32 << 20) + identity.run;
+}
+
 class DataDirectory {
  public:
   // Creates what is missing. An empty `cluster_id` takes whatever cluster the directory has

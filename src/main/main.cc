@@ -89,12 +89,6 @@ const commands::CommandSpec* FindCommand(std::string_view name) {
   return command == nullptr ? nullptr : command->spec;
 }
 
-// Larger with each run, and another one on another disk: a node that comes back under its id after
-// its removal finds the commands of its earlier life in the log, and must not answer them.
-uint64_t SessionOf(const engine::Identity& identity) {
-  return (identity.disk_incarnation >> 32 << 20) + identity.run;
-}
-
 replica::DriverOptions MakeDriverOptions(const server::Settings& settings, raft::NodeId id,
                                          uint64_t incarnation) {
   std::random_device random;
@@ -318,7 +312,7 @@ int Main(const std::vector<std::string>& flags) {
   Status entered = EnterCluster(*settings, founding, **engine, log_store->get());
   if (!entered.ok()) return Fail(entered);
   replica::ThreadedReplicaOptions options;
-  options.driver = MakeDriverOptions(*settings, id, SessionOf(identity));
+  options.driver = MakeDriverOptions(*settings, id, engine::SessionOf(identity));
   options.directory = settings->data_dir;
   options.snapshot_bytes_per_second = static_cast<uint64_t>(settings->snapshot_bytes_per_s);
   options.disk_reserve_bytes = static_cast<uint64_t>(settings->disk_reserve_bytes);

@@ -149,9 +149,8 @@ void StateCheck::CheckSystem(std::string_view key, std::string_view value,
           !TakeBig64(&value, &seq) || !value.empty()) {
         return bad("the session " + Printable(key) + " does not decode");
       }
-      if (identity && node == identity->node_id && incarnation > identity->run) {
-        bad("the session of this node is of its run " + std::to_string(incarnation) +
-            ", and it was started " + std::to_string(identity->run) + " times");
+      if (identity && node == identity->node_id && incarnation > engine::SessionOf(*identity)) {
+        bad("the session of this node is of a run that this disk has not had");
       }
       return;
     }

@@ -27,8 +27,9 @@ inline constexpr size_t kMaxEntryBytes = 4 << 20;
 
 struct BatchHeader {
   raft::NodeId node = 0;
-  uint64_t incarnation = 0;  // of the node's run; larger than those of its earlier runs on this disk
-  uint64_t seq = 0;          // 1, 2, 3 … within the incarnation
+  uint64_t incarnation =
+      0;             // of the node's run; larger than those of its earlier runs on this disk
+  uint64_t seq = 0;  // 1, 2, 3 … within the incarnation
   Lane lane = 0;
   uint64_t ticket = 0;
   uint32_t count = 0;

@@ -282,10 +282,10 @@ TEST_F(CheckTest, SystemRecordsThatMakeNoSense) {
             "damage: system: the membership is of entry 21, and the last entry applied is 20");
   EXPECT_EQ(finding_with("sx", "v"), "damage: system: the session \"sx\" does not decode");
   std::string session;
-  PutBig64(&session, 2);
+  PutBig64(&session, UINT64_MAX);
   PutBig64(&session, 1);
   EXPECT_EQ(finding_with(engine::SessionKey(1), session),
-            "damage: system: the session of this node is of its run 2, and it was started 1 times");
+            "damage: system: the session of this node is of a run that this disk has not had");
 }
 
 // --- the log -------------------------------------------------------------------------------------
