@@ -32,25 +32,10 @@ constexpr int kPrefixes = 255;
 // The header of a meta record, where types::Record would stop the process.
 std::optional<types::Header> ParseHeader(std::string_view* record) {
   const std::string_view whole = *record;
-  types::Header header;
-  uint8_t flags;
-  if (!TakeByte(record, &flags)) return std::nullopt;
-  header.type = static_cast<types::Type>(flags & 0x0f);
-  header.form = static_cast<types::StringForm>(flags >> 5 & 3);
-  if (header.type < types::Type::kString || header.type > types::Type::kStream ||
-      header.form > types::StringForm::kRaw) {
-    return std::nullopt;
-  }
-  if ((flags & 0x10) != 0) {
-    uint64_t deadline_ms;
-    if (!TakeVarint(record, &deadline_ms) || deadline_ms == 0 || deadline_ms > INT64_MAX) {
-      return std::nullopt;
-    }
-    header.deadline_ms = static_cast<int64_t>(deadline_ms);
-  }
-  if (!TakeVarint(record, &header.version)) return std::nullopt;
+  std::optional<types::Header> header = types::Record::ParseHeader(record);
+  if (!header) return std::nullopt;
   // One header has one encoding.
-  if (types::Record::Encode(header, {}) != whole.substr(0, whole.size() - record->size())) {
+  if (types::Record::Encode(*header, {}) != whole.substr(0, whole.size() - record->size())) {
     return std::nullopt;
   }
   return header;

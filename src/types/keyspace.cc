@@ -135,24 +135,31 @@ std::string Record::Encode(const Header& header, std::string_view payload) {
   return bytes;
 }
 
-Header Record::TakeHeader(std::string_view* bytes) {
+std::optional<Header> Record::ParseHeader(std::string_view* bytes) {
   Header header;
   uint8_t flags = 0;
-  CHECK(TakeByte(bytes, &flags));
+  if (!TakeByte(bytes, &flags) || flags >> 7 != 0) return std::nullopt;
   header.type = static_cast<Type>(flags & kTypeMask);
-  CHECK_GE(static_cast<int>(header.type), static_cast<int>(Type::kString));
-  CHECK_LE(static_cast<int>(header.type), static_cast<int>(Type::kStream));
   header.form = static_cast<StringForm>(flags >> kFormShift & kFormMask);
-  CHECK_LE(static_cast<int>(header.form), static_cast<int>(StringForm::kRaw));
-  CHECK_EQ(flags >> 7, 0);
+  if (header.type < Type::kString || header.type > Type::kStream ||
+      header.form > StringForm::kRaw) {
+    return std::nullopt;
+  }
   if (flags & kHasDeadline) {
     uint64_t deadline_ms = 0;
-    CHECK(TakeVarint(bytes, &deadline_ms));
-    CHECK_LE(deadline_ms, static_cast<uint64_t>(INT64_MAX));
+    if (!TakeVarint(bytes, &deadline_ms) || deadline_ms == 0 || deadline_ms > INT64_MAX) {
+      return std::nullopt;
+    }
     header.deadline_ms = static_cast<int64_t>(deadline_ms);
   }
-  CHECK(TakeVarint(bytes, &header.version));
+  if (!TakeVarint(bytes, &header.version)) return std::nullopt;
   return header;
+}
+
+Header Record::TakeHeader(std::string_view* bytes) {
+  std::optional<Header> header = ParseHeader(bytes);
+  CHECK_MSG(header.has_value(), "a key's record is damaged");
+  return *header;
 }
 
 Record::Record(std::string bytes) : bytes_(std::move(bytes)) {

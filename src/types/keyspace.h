@@ -56,7 +56,9 @@ class Record {
   std::string_view payload() const { return std::string_view(bytes_).substr(payload_offset_); }
 
   static std::string Encode(const Header& header, std::string_view payload);
-  // Reads the header from the front of *bytes.
+  // Cuts the header off the front of *bytes; none where they make no sense.
+  static std::optional<Header> ParseHeader(std::string_view* bytes);
+  // The same, and CHECKs it.
   static Header TakeHeader(std::string_view* bytes);
 
  private:
