@@ -16,8 +16,7 @@ Result<Position> Node::Impl::ProposeConfChange(Membership target) {
     return Status(Code::kUnavailable, "the leader's term has just begun");
   }
   const Membership& current = memberships_.current();
-  bool under_way = memberships_.current_index() > commit_ && !Breaks(Fault::kTwoChangesAtOnce) &&
-                   !Breaks(Fault::kChangeBeforeTermCommitted);
+  bool under_way = memberships_.current_index() > commit_ && !Breaks(Fault::kTwoChangesAtOnce);
   if (IsJoint(current) || under_way) {
     return Status(Code::kBusy, "another membership change is under way");
   }
