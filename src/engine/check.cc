@@ -52,7 +52,6 @@ class ReadOnlyRocks {
     rocksdb::Options options;
     SetCommonOptions(&options);
     options.create_if_missing = false;
-    options.create_missing_column_families = false;
     options.info_log = NewSilentLogger();
     options.max_open_files = kMaxOpenTables;
     options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
@@ -162,6 +161,19 @@ class StoppedNodeImpl final : public StoppedNode {
 std::optional<StoppedLog> StoppedNodeImpl::CheckLog(const VisitEntry& visit) {
   const std::string path = path_ + "/raft";
   if (!IsDirectory(path)) return std::nullopt;
+  if (Status whole = CheckNotHeadless(path); !whole.ok()) {
+    findings_->Add("file", whole.message());
+    return std::nullopt;
+  }
+  // As a first start that a crash cut short leaves it: the family comes before anything is written.
+  std::vector<std::string> families;
+  const bool named = ::access((path + "/CURRENT").c_str(), F_OK) == 0;
+  if (named && CheckRecordFiles(path).ok() &&
+      rocksdb::DB::ListColumnFamilies(rocksdb::DBOptions(), path, &families).ok() &&
+      std::find(families.begin(), families.end(), "log") == families.end()) {
+    return std::nullopt;
+  }
+  if (!named) return std::nullopt;
   ReadOnlyRocks rocks;
   if (!rocks.Open(path, {rocksdb::kDefaultColumnFamilyName, "log"}, findings_, progress_)) {
     return std::nullopt;

@@ -101,7 +101,8 @@ Result<std::unique_ptr<Database>> Database::Open(const std::string& path,
   std::unique_ptr<Database> database(new Database(path, given.record_cache_bytes));
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
-  rocksdb::Status status = rocksdb::DB::Open(wide, path, descriptors, &handles, &db);
+  rocksdb::Status status = CreateMissingFamilies(wide, path, descriptors);
+  if (status.ok()) status = rocksdb::DB::Open(wide, path, descriptors, &handles, &db);
   if (!status.ok()) return FromRocks(status, "cannot open the database " + path);
   database->db_.reset(db);
   std::copy(handles.begin(), handles.end(), database->families_.begin());

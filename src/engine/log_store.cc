@@ -99,7 +99,6 @@ class LogStoreImpl final : public LogStore {
   Result<std::vector<Entry>> Read(Index from, Index to, size_t max_bytes) const override;
 
  private:
-  Status CheckNotHeadless() const;
   Status Recover();
   Status Write(rocksdb::WriteBatch* batch, bool sync);
   // RocksDB's words with the name of this log before them.
@@ -128,7 +127,7 @@ class LogStoreImpl final : public LogStore {
 Status LogStoreImpl::Open(size_t write_buffer_bytes) {
   RETURN_IF_ERROR(CreateDirectories(path_));
   RETURN_IF_ERROR(CheckRecordFiles(path_));
-  RETURN_IF_ERROR(CheckNotHeadless());
+  RETURN_IF_ERROR(CheckNotHeadless(path_));
   rocksdb::Options options;
   SetCommonOptions(&options);
   // A record at the end of the WAL that the crash cut short was never acknowledged; any other
@@ -160,26 +159,13 @@ Status LogStoreImpl::Open(size_t write_buffer_bytes) {
   families.emplace_back("log", rocksdb::ColumnFamilyOptions(options));
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
-  rocksdb::Status status = rocksdb::DB::Open(options, path_, families, &handles, &db);
+  rocksdb::Status status = CreateMissingFamilies(options, path_, families);
+  if (status.ok()) status = rocksdb::DB::Open(options, path_, families, &handles, &db);
   if (!status.ok()) return FromRocks(status, "cannot open the Raft log " + path_);
   db_.reset(db);
   records_ = handles[0];
   log_ = handles[1];
   return Recover();
-}
-
-// RocksDB takes a directory without CURRENT for a new one. The files that hold data come after it.
-Status LogStoreImpl::CheckNotHeadless() const {
-  Result<std::vector<std::string>> names = ListDirectory(path_);
-  if (!names.ok()) return names.status();
-  if (std::binary_search(names->begin(), names->end(), "CURRENT")) return Status::Ok();
-  for (const std::string& name : *names) {
-    if (name.ends_with(".log") || name.ends_with(".sst")) {
-      return Status::Corruption(path_ + "/CURRENT is missing, but " + path_ + "/" + name +
-                                " is there");
-    }
-  }
-  return Status::Ok();
 }
 
 Status LogStoreImpl::Recover() {

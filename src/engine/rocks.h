@@ -1,6 +1,7 @@
 // What the two RocksDB instances of a node have in common. Included by .cc files of this folder.
 #pragma once
 
+#include <rocksdb/db.h>
 #include <rocksdb/env.h>
 #include <rocksdb/options.h>
 #include <rocksdb/slice.h>
@@ -9,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/status.h"
 
@@ -22,6 +24,11 @@ Status FromRocks(const rocksdb::Status& status, const std::string& what);
 
 // Files of RocksDB's own log kept few and small, statistics dumps off, no memory maps.
 void SetCommonOptions(rocksdb::Options* options);
+
+// Makes what is missing of a database's families, so that an Open of all of them needs to make
+// none: RocksDB's own way to make them there aborts the process when the disk fails it.
+rocksdb::Status CreateMissingFamilies(const rocksdb::Options& options, const std::string& path,
+                                      const std::vector<rocksdb::ColumnFamilyDescriptor>& families);
 
 // RocksDB writes a LOG file into a directory, even one that it only reads, unless it has a logger.
 std::shared_ptr<rocksdb::Logger> NewSilentLogger();

@@ -89,4 +89,18 @@ Status CheckRecordFiles(const std::string& directory) {
   return Status::Ok();
 }
 
+Status CheckNotHeadless(const std::string& directory) {
+  Result<std::vector<std::string>> names = ListDirectory(directory);
+  if (names.code() == Code::kNotFound) return Status::Ok();
+  if (!names.ok()) return names.status();
+  if (std::binary_search(names->begin(), names->end(), "CURRENT")) return Status::Ok();
+  for (const std::string& name : *names) {
+    if (name.ends_with(".log") || name.ends_with(".sst")) {
+      return Status::Corruption(directory + "/CURRENT is missing, but " + directory + "/" + name +
+                                " is there");
+    }
+  }
+  return Status::Ok();
+}
+
 }  // namespace metastore::engine

@@ -25,4 +25,8 @@ WalExtent ExamineWal(std::string_view bytes);
 // does not exist is fine.
 Status CheckRecordFiles(const std::string& directory);
 
+// RocksDB takes a directory without CURRENT for one that is still to be made. kCorruption: it
+// holds files that come only after CURRENT.
+Status CheckNotHeadless(const std::string& directory);
+
 }  // namespace metastore::engine

@@ -396,6 +396,15 @@ TEST_F(CheckTest, MissingFilesAreFound) {
   std::filesystem::rename(dir() + "/db/CURRENT", dir() + "/kept");
   EXPECT_EQ(Finding(), "damage: file: D/db/CURRENT is missing, but D/db/000001 holds data");
   std::filesystem::rename(dir() + "/kept", dir() + "/db/CURRENT");
+  std::filesystem::rename(dir() + "/raft/CURRENT", dir() + "/kept");
+  EXPECT_TRUE(Finding().starts_with("damage: file: D/raft/CURRENT is missing, but")) << Finding();
+  EXPECT_EQ(engine::LogStore::Open({.directory = dir()}).code(), Code::kCorruption);
+  std::filesystem::rename(dir() + "/kept", dir() + "/raft/CURRENT");
+  std::filesystem::rename(dir() + "/db/CURRENT", dir() + "/kept");
+  engine::WriteWhole(dir() + "/db/CURRENT", "000002\n");
+  EXPECT_EQ(engine::Engine::Open({.directory = dir()}).code(), Code::kCorruption);
+  std::filesystem::rename(dir() + "/kept", dir() + "/db/CURRENT");
+  EXPECT_EQ(Check(kCheckClean), Lines());
   std::filesystem::remove(dir() + "/IDENTITY");
   EXPECT_EQ(Finding(), "damage: identity: D/IDENTITY is missing");
 }

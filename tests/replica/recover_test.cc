@@ -86,5 +86,15 @@ TEST_F(RecoverTest, ALogThatContradictsAnInstalledSnapshotRestartsBehindIt) {
   EXPECT_EQ(config.hard_state, (raft::HardState{3, raft::kNoNode, 8}));
 }
 
+// Without its term a node has forgotten its votes, too: it could vote twice.
+TEST_F(RecoverTest, ALostLogBesideAStateMachineStopsTheStart) {
+  WriteApplied({3, 8});
+  raft::Config config;
+  Status status = RecoverLog(*engine_, log_.get(), &config);
+  EXPECT_EQ(status.code(), Code::kCorruption);
+  EXPECT_NE(status.message().find("the Raft log has no term"), std::string::npos)
+      << status.message();
+}
+
 }  // namespace
 }  // namespace metastore::replica
