@@ -450,6 +450,8 @@ void RaftDriver::RetryForwards() {
 
 void RaftDriver::ForwardWaiting() {
   if (followed_leader_ == raft::kNoNode || followed_leader_ == options_.raft.id) return;
+  // A leader takes nothing from strangers, so what is not handed over is certainly not applied.
+  if (!has_entered_) return;
   RetryForwards();
   std::vector<std::string> batches;
   size_t bytes = 0;
