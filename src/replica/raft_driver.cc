@@ -29,6 +29,7 @@ RaftDriver::RaftDriver(const DriverOptions& options, const raft::LogReader* log,
       last_tick_ns_(now_ns),
       added_(options.added),
       has_entered_(options.has_entered),
+      cut_(options.raft.log_start.index, 0),
       compacted_(options.raft.log_start.index) {
   // What earlier runs left counts: or the log would grow with every restart.
   for (raft::Index next = compacted_ + 1; next <= options.raft.last_index;) {
@@ -143,6 +144,7 @@ void RaftDriver::OnInstalled(const raft::SnapshotMetadata& snapshot, uint64_t se
   node_.OnApplied(snapshot.index);
   LookForOwnAddition();
   meter_.clear();
+  cut_ = {snapshot.index, metered_bytes_};
   compacted_ = snapshot.index;
 }
 
@@ -183,7 +185,7 @@ void RaftDriver::OnFlushed(raft::Position flushed, raft::Index keep_after) {
 
 void RaftDriver::OnCompacted(raft::Index upto) {
   node_.OnCompacted(upto);
-  while (!meter_.empty() && meter_.front().first <= upto) meter_.pop_front();
+  for (; !meter_.empty() && meter_.front().first <= upto; meter_.pop_front()) cut_ = meter_.front();
 }
 
 void RaftDriver::TransferLeadership(raft::NodeId target) {
@@ -448,6 +450,8 @@ void RaftDriver::RetryForwards() {
 
 void RaftDriver::ForwardWaiting() {
   if (followed_leader_ == raft::kNoNode || followed_leader_ == options_.raft.id) return;
+  // A leader takes nothing from strangers, so what is not handed over is certainly not applied.
+  if (!has_entered_) return;
   RetryForwards();
   std::vector<std::string> batches;
   size_t bytes = 0;
@@ -574,6 +578,19 @@ void RaftDriver::MeterLog(const std::vector<raft::Entry>& entries) {
       meter_.emplace_back(entry.index, metered_bytes_);
     }
   }
+}
+
+uint64_t RaftDriver::LogBytesBehind(raft::Index index) const {
+  if (index >= node_.last_index()) return 0;
+  std::pair<raft::Index, uint64_t> from = cut_, to = {node_.last_index(), metered_bytes_};
+  auto behind = std::upper_bound(
+      meter_.begin(), meter_.end(), index,
+      [](raft::Index i, const std::pair<raft::Index, uint64_t>& step) { return i < step.first; });
+  if (behind != meter_.begin()) from = *std::prev(behind);
+  if (behind != meter_.end()) to = *behind;
+  if (index <= from.first || to.first <= from.first) return metered_bytes_ - from.second;
+  uint64_t share = (to.second - from.second) * (index - from.first) / (to.first - from.first);
+  return metered_bytes_ - from.second - share;
 }
 
 void RaftDriver::AnswerExpired(const std::vector<ExpiredBatch>& expired, bool lost) {

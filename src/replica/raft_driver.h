@@ -133,6 +133,8 @@ class RaftDriver {
   // Answers everything unanswered, at shutdown.
   void Abandon();
 
+  // Of the log behind `index`, about; what is cut does not count.
+  uint64_t LogBytesBehind(raft::Index index) const;
   bool WantsForwards() const { return forwarded_bytes_ < kMaxForwardedBytes; }
   const raft::Node& node() const { return node_; }
   const Pending& pending() const { return pending_; }
@@ -231,6 +233,7 @@ class RaftDriver {
   // (last index, bytes of the log up to it since start), about every MeterStep bytes.
   std::deque<std::pair<raft::Index, uint64_t>> meter_;
   uint64_t metered_bytes_ = 0;
+  std::pair<raft::Index, uint64_t> cut_;  // the last step that was cut away
   raft::Index compacted_ = 0;
 };
 

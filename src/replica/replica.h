@@ -80,6 +80,7 @@ struct PeerInfo {
   std::string address;  // host:port of the peer port
   std::string state;    // "probe", "replicate", "snapshot", "down", or "" on a follower
   raft::Index match_index = 0;
+  uint64_t lag_bytes = 0;  // of the log that it lacks, about; on the leader
   int64_t last_contact_ms = -1;  // since the last message from it; -1: never
   bool learner = false;
   bool promote = false;  // a learner that becomes a voter when it has caught up

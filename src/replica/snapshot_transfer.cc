@@ -117,19 +117,19 @@ void SnapshotSender::OnAck(raft::NodeId peer, std::string_view body, int64_t now
     return;
   }
   transfer->wanted = {ack.file(), ack.offset()};
-  transfer->chunk_due = true;
-  SendChunk(transfer, now_ns);
+  transfer->chunk_due = true;  // OnTime sends it, at the end of this turn
 }
 
 void SnapshotSender::SendChunk(const std::shared_ptr<Transfer>& transfer, int64_t now_ns) {
-  if (!transfer->chunk_due || transfer->reading || now_ns < transfer->next_chunk_ns) return;
+  if (!transfer->chunk_due || transfer->reading || now_ns < next_chunk_ns_) return;
   transfer->chunk_due = false;
   transfer->reading = true;
+  transfer->last_chunk_ns = now_ns;
   if (bytes_per_second_ > 0) {
     int64_t cost_ns = static_cast<int64_t>(engine::kCheckpointChunkBytes * uint64_t{1'000'000'000} /
                                            bytes_per_second_);
     // The loop turns every few milliseconds; what that lost may be caught up, within one chunk.
-    transfer->next_chunk_ns = std::max(transfer->next_chunk_ns, now_ns - cost_ns) + cost_ns;
+    next_chunk_ns_ = std::max(next_chunk_ns_, now_ns - cost_ns) + cost_ns;
   }
   engine::CheckpointPosition at = transfer->wanted;
   worker_->Post([this, transfer, at] {
@@ -159,13 +159,21 @@ void SnapshotSender::SendChunk(const std::shared_ptr<Transfer>& transfer, int64_
 }
 
 void SnapshotSender::OnTime(int64_t now_ns) {
+  // They share the rate: the one that had its last chunk longest ago is first.
+  std::vector<std::shared_ptr<Transfer>> due;
+  for (const auto& [peer, transfer] : transfers_) {
+    if (transfer->chunk_due) due.push_back(transfer);
+  }
+  std::stable_sort(due.begin(), due.end(), [](const auto& a, const auto& b) {
+    return a->last_chunk_ns < b->last_chunk_ns;
+  });
+  for (const std::shared_ptr<Transfer>& transfer : due) SendChunk(transfer, now_ns);
   std::vector<raft::NodeId> given_up;
   for (auto& [peer, transfer] : transfers_) {
     if (!transfer->ready) {
       transfer->last_heard_ns = now_ns;
       continue;
     }
-    SendChunk(transfer, now_ns);
     int64_t silent_since = std::max(transfer->last_heard_ns, transfer->last_offer_ns);
     if (now_ns - transfer->last_heard_ns > kGiveUpNs) {
       given_up.push_back(peer);

@@ -33,7 +33,7 @@ class SnapshotSender {
  public:
   using Done = std::function<void(raft::NodeId peer, bool ok, raft::Index index)>;
 
-  // `bytes_per_second` 0: as fast as the link.
+  // `bytes_per_second` is for all transfers together; 0: as fast as the link.
   SnapshotSender(engine::Engine* engine, Transport* transport, Worker* worker,
                  std::string directory, uint64_t bytes_per_second, Done done);
 
@@ -62,7 +62,7 @@ class SnapshotSender {
     bool chunk_due = false;    // `wanted` is to be sent
     bool reading = false;      // the worker reads a chunk
     raft::Index at_least = 0;  // the snapshot's index is not below it
-    int64_t next_chunk_ns = 0;
+    int64_t last_chunk_ns = 0;
     int64_t last_heard_ns = 0;
     int64_t last_offer_ns = 0;
   };
@@ -79,6 +79,7 @@ class SnapshotSender {
   const uint64_t bytes_per_second_;
   const Done done_;
   uint64_t next_id_ = 1;
+  int64_t next_chunk_ns_ = 0;  // as the rate allows it
   std::map<raft::NodeId, std::shared_ptr<Transfer>> transfers_;
   // Peers that have a snapshot and are installing it or catching up: its index, since when.
   std::map<raft::NodeId, std::pair<raft::Index, int64_t>> catching_up_;

@@ -766,6 +766,7 @@ class ThreadedReplica : public Replica,
         if (known.id != peer.id) continue;
         peer.state = known.active ? std::string(known.state) : "down";
         peer.match_index = known.match_index;
+        peer.lag_bytes = driver_->LogBytesBehind(known.match_index);
         peer.next_index = known.next_index;
       }
     }

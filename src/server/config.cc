@@ -92,7 +92,7 @@ constexpr OptionSpec kOptions[] = {
      kAtStart, "", "Log written since the last flush at which data is flushed: bounds replay."},
     {"snapshot-rate", kMemory, &Settings::snapshot_bytes_per_s, "bytes/s", "0", 0, kMaxBytes,
      kAtStart, "",
-     "Speed of sending a snapshot, so that it leaves room for clients; 0: unlimited."},
+     "Speed of sending snapshots, all together, so that it leaves room for clients; 0: no limit."},
     {"record-cache", kMemory, &Settings::record_cache_bytes, "bytes", "160mb", 0, kMaxBytes,
      kAtStart, "", "Keys with small values that are used often, ready to be sent; 0: none."},
     {"block-cache", kMemory, &Settings::block_cache_bytes, "bytes", "128mb", 1 << 20, kMaxBytes,

@@ -151,7 +151,7 @@ Status RaftStatus(LocalContext& ctx, Args, resp::Writer& reply) {
   reply.Array(info.peers.size());
   const bool leads = info.role == raft::Role::kLeader;
   for (const replica::PeerInfo& peer : info.peers) {
-    reply.Map(leads ? 7 : 4);
+    reply.Map(leads ? 8 : 4);
     number("id", peer.id);
     reply.Bulk("url");
     reply.Bulk("http://" + peer.address);
@@ -164,6 +164,7 @@ Status RaftStatus(LocalContext& ctx, Args, resp::Writer& reply) {
     reply.Bulk(peer.state);
     number("match_index", peer.match_index);
     number("lag_entries", info.log_last - std::min(info.log_last, peer.match_index));
+    number("lag_bytes", peer.lag_bytes);
   }
   return Status::Ok();
 }

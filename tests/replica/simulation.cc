@@ -541,7 +541,7 @@ class Simulation {
     const Run* leader = nullptr;
     for (std::unique_ptr<Run>& run : runs_) {
       if (!run) continue;
-      if (!run->Idle() || run->driver().pending().size() > 0) return false;
+      if (!run->Idle()) return false;
       if (run->driver().node().role() != raft::Role::kLeader) continue;
       if (leader == nullptr || run->driver().node().term() > leader->driver_->node().term()) {
         leader = run.get();
@@ -557,7 +557,7 @@ class Simulation {
     members_ = raft::Members(membership);
     for (raft::NodeId id : members_) {
       std::unique_ptr<Run>& run = runs_[id - 1];
-      if (!run || run->applied() != applied) return false;
+      if (!run || run->applied() != applied || run->driver().pending().size() > 0) return false;
       // A new leader's no-op, and with it what lies below, may not be committed yet.
       if (run->driver().node().commit_index() != applied) return false;
       if (run->driver().node().last_index() != applied) return false;
