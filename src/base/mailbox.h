@@ -7,13 +7,12 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <utility>
 #include <vector>
 
 #include "base/check.h"
+#include "base/mutex.h"
 
 namespace metastore {
 
@@ -29,7 +28,7 @@ class Mailbox {
   void Put(T value) {
     bool was_empty;
     {
-      std::lock_guard<std::mutex> lock(mutex_);
+      MutexLock lock(mutex_);
       was_empty = values_.empty();
       values_.push_back(std::move(value));
       CHECK_LT(values_.size(), kMaxMailboxValues);
@@ -38,46 +37,48 @@ class Mailbox {
     if (wake_) {
       wake_();
     } else {
-      ready_.notify_one();
+      ready_.NotifyOne();
     }
   }
 
   // Replaces *out by everything that waits, in order. Reuses out's memory for the next round.
   void TakeAll(std::vector<T>* out) {
     out->clear();
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(mutex_);
     std::swap(*out, values_);
   }
 
   // Blocks until there is a value or Close was called; an empty result means closed.
   void WaitAndTakeAll(std::vector<T>* out) {
     out->clear();
-    std::unique_lock<std::mutex> lock(mutex_);
-    ready_.wait(lock, [this] { return !values_.empty() || closed_; });
+    MutexLock lock(mutex_);
+    while (values_.empty() && !closed_) ready_.Wait(mutex_);
     std::swap(*out, values_);
   }
 
   // The same, but returns empty-handed after `timeout`. False: closed and empty.
   bool WaitAndTakeAllFor(std::chrono::nanoseconds timeout, std::vector<T>* out) {
     out->clear();
-    std::unique_lock<std::mutex> lock(mutex_);
-    ready_.wait_for(lock, timeout, [this] { return !values_.empty() || closed_; });
+    const auto deadline = std::chrono::steady_clock::now() + timeout;
+    MutexLock lock(mutex_);
+    while (values_.empty() && !closed_ && ready_.WaitUntil(mutex_, deadline)) {
+    }
     std::swap(*out, values_);
     return !out->empty() || !closed_;
   }
 
   void Close() {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(mutex_);
     closed_ = true;
-    ready_.notify_one();
+    ready_.NotifyOne();
   }
 
  private:
   std::function<void()> wake_;
-  std::mutex mutex_;
-  std::condition_variable ready_;
-  std::vector<T> values_;
-  bool closed_ = false;
+  Mutex mutex_;
+  CondVar ready_;
+  std::vector<T> values_ GUARDED_BY(mutex_);
+  bool closed_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace metastore

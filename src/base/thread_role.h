@@ -5,19 +5,8 @@
 #include <atomic>
 #include <thread>
 
+#include "base/capability.h"
 #include "base/check.h"
-
-#if defined(__clang__)
-#define METASTORE_TSA(x) __attribute__((x))
-#else
-#define METASTORE_TSA(x)
-#endif
-#define CAPABILITY(name) METASTORE_TSA(capability(name))
-#define GUARDED_BY(x) METASTORE_TSA(guarded_by(x))
-#define REQUIRES(...) METASTORE_TSA(requires_capability(__VA_ARGS__))
-#define ACQUIRE(...) METASTORE_TSA(acquire_capability(__VA_ARGS__))
-#define RELEASE(...) METASTORE_TSA(release_capability(__VA_ARGS__))
-#define ASSERT_CAPABILITY(x) METASTORE_TSA(assert_capability(x))
 
 namespace metastore {
 

@@ -13,11 +13,11 @@
 
 #include <algorithm>
 #include <array>
-#include <mutex>
 #include <utility>
 
 #include "base/check.h"
 #include "base/coding.h"
+#include "base/mutex.h"
 #include "engine/file.h"
 #include "engine/log_codec.h"
 #include "engine/rocks.h"
@@ -79,11 +79,11 @@ class LogStoreImpl final : public LogStore {
 
   HardState hard_state() const override { return hard_state_; }
   Position start() const override {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(mutex_);
     return start_;
   }
   Index last_index() const override {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(mutex_);
     return last_;
   }
   Membership start_membership() const override { return membership_; }
@@ -118,10 +118,10 @@ class LogStoreImpl final : public LogStore {
   bool dead_files_ = false;
 
   // Written by the log role, read by the raft role.
-  mutable std::mutex mutex_;
-  Position start_;
-  Index last_ = 0;
-  TermRuns terms_;
+  mutable Mutex mutex_;
+  Position start_ GUARDED_BY(mutex_);
+  Index last_ GUARDED_BY(mutex_) = 0;
+  TermRuns terms_ GUARDED_BY(mutex_);
 };
 
 Status LogStoreImpl::Open(size_t write_buffer_bytes) {
@@ -169,6 +169,7 @@ Status LogStoreImpl::Open(size_t write_buffer_bytes) {
 }
 
 Status LogStoreImpl::Recover() {
+  MutexLock lock(mutex_);
   std::string value;
   rocksdb::Status status = db_->Get({}, records_, ToSlice(kHardStateKey), &value);
   if (!status.ok() && !status.IsNotFound()) return Failed(status, "reading");
@@ -214,25 +215,25 @@ Status LogStoreImpl::Write(rocksdb::WriteBatch* batch, bool sync) {
   RETURN_IF_ERROR(Failed(db_->Write(options, batch), "writing"));
   if (!sync || !dead_files_) return Status::Ok();
   dead_files_ = false;
-  std::string from = EntryKey(0), to = EntryKey(start_.index + 1);
+  std::string from = EntryKey(0), to = EntryKey(start().index + 1);
   rocksdb::Slice first(from), end(to);
   return Failed(rocksdb::DeleteFilesInRange(db_.get(), log_, &first, &end, /*include_end=*/false),
                 "cutting");
 }
 
 Status LogStoreImpl::Append(const LogWrite& write) {
+  Position start = this->start();
+  Index last = last_index();
   bool restart = write.snapshot && write.snapshot->index != 0;
-  if (restart && write.snapshot->index <= start_.index) {
+  if (restart && write.snapshot->index <= start.index) {
     return Status::InvalidArgument("the snapshot at " + std::to_string(write.snapshot->index) +
                                    " is older than the start of the log, " +
-                                   std::to_string(start_.index));
+                                   std::to_string(start.index));
   }
   if (!write.hard_state && write.entries.empty() && !restart) return Status::Ok();
 
   rocksdb::WriteBatch batch;
   rocksdb::Status status;
-  Position start = start_;
-  Index last = last_;
   if (write.hard_state && status.ok()) {
     status = batch.Put(records_, ToSlice(kHardStateKey), EncodeHardState(*write.hard_state));
   }
@@ -277,7 +278,7 @@ Status LogStoreImpl::Append(const LogWrite& write) {
     membership_ = write.snapshot->membership;
     dead_files_ = true;
   }
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   if (restart) terms_.Reset();
   for (const Entry& entry : write.entries) terms_.Set(entry.index, entry.term);
   start_ = start;
@@ -286,8 +287,8 @@ Status LogStoreImpl::Append(const LogWrite& write) {
 }
 
 Status LogStoreImpl::Bootstrap(const Membership& membership) {
-  CHECK_EQ(last_, 0u);
-  CHECK_EQ(start_.index, 0u);
+  CHECK_EQ(last_index(), 0u);
+  CHECK_EQ(start().index, 0u);
   rocksdb::WriteBatch batch;
   RETURN_IF_ERROR(Failed(batch.Put(records_, ToSlice(kStartKey), EncodeStart({}, membership)),
                          "gathering a write for"));
@@ -297,15 +298,16 @@ Status LogStoreImpl::Bootstrap(const Membership& membership) {
 }
 
 Status LogStoreImpl::Compact(Position upto, const Membership& membership) {
-  if (upto.index <= start_.index) return Status::Ok();
-  CHECK_LE(upto.index, last_);
-  CHECK_EQ(terms_.At(upto.index), upto.term);
+  if (upto.index <= start().index) return Status::Ok();
+  Result<Term> term = TermAt(upto.index);
+  CHECK_OK(term.status());
+  CHECK_EQ(*term, upto.term);
   rocksdb::WriteBatch batch;
   RETURN_IF_ERROR(Failed(batch.Put(records_, ToSlice(kStartKey), EncodeStart(upto, membership)),
                          "gathering a write for"));
   // Readers learn of the cut before anything can be gone.
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(mutex_);
     start_ = upto;
     terms_.TruncateTo(upto.index);
   }
@@ -345,7 +347,7 @@ uint64_t LogStoreImpl::DiskBytes() const {
 }
 
 Result<Term> LogStoreImpl::TermAt(Index index) const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   if (index == start_.index) return start_.term;
   if (index < start_.index || index > last_) return Status::NotFound();
   return terms_.At(index);
@@ -354,7 +356,7 @@ Result<Term> LogStoreImpl::TermAt(Index index) const {
 Result<std::vector<Entry>> LogStoreImpl::Read(Index from, Index to, size_t max_bytes) const {
   CHECK_LT(from, to);
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(mutex_);
     if (from <= start_.index || to > last_ + 1) return Status::NotFound();
   }
   std::string lower_key = EntryKey(from), upper_key = EntryKey(to);
@@ -384,7 +386,7 @@ Result<std::vector<Entry>> LogStoreImpl::Read(Index from, Index to, size_t max_b
   RETURN_IF_ERROR(Failed(it->status(), "reading"));
   if (next == to) return entries;
   // The log role may have cut or replaced what was asked for while it was read.
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   if (from <= start_.index || to > last_ + 1) return Status::NotFound();
   return Status::Corruption("entry " + std::to_string(next) + " of the Raft log " + path_ +
                             " is missing");

@@ -44,7 +44,7 @@ bool RecordCache::Get(std::string_view key, uint64_t at, std::string* value) {
   if (slots_ == 0) return false;
   const uint64_t hash = HashOf(key);
   Shard& shard = ShardOf(hash);
-  std::lock_guard<std::mutex> lock(shard.mutex);
+  MutexLock lock(shard.mutex);
   uint64_t slot = shard.index[FindSlot(shard, hash, key)];
   Entry* entry = slot == 0 ? nullptr : EntryOf(shard, slot);
   if (entry == nullptr || entry->since > at) {
@@ -61,7 +61,7 @@ void RecordCache::Fill(std::string_view key, std::string_view value, uint64_t at
   if (slots_ == 0 || !Fits(key, value)) return;
   const uint64_t hash = HashOf(key);
   Shard& shard = ShardOf(hash);
-  std::lock_guard<std::mutex> lock(shard.mutex);
+  MutexLock lock(shard.mutex);
   if (shard.floor > at || StampOf(shard, hash) > at) return;
   // Another View was faster: what it left is the same value, good for more Views.
   if (shard.index[FindSlot(shard, hash, key)] != 0) return;
@@ -73,7 +73,7 @@ void RecordCache::Put(std::string_view key, std::string_view value, uint64_t num
   if (!Fits(key, value)) return Erase(key, number);
   const uint64_t hash = HashOf(key);
   Shard& shard = ShardOf(hash);
-  std::lock_guard<std::mutex> lock(shard.mutex);
+  MutexLock lock(shard.mutex);
   StampOf(shard, hash) = number;
   size_t found = FindSlot(shard, hash, key);
   if (shard.index[found] != 0) {
@@ -94,7 +94,7 @@ void RecordCache::Erase(std::string_view key, uint64_t number) {
   if (slots_ == 0) return;
   const uint64_t hash = HashOf(key);
   Shard& shard = ShardOf(hash);
-  std::lock_guard<std::mutex> lock(shard.mutex);
+  MutexLock lock(shard.mutex);
   StampOf(shard, hash) = number;
   size_t found = FindSlot(shard, hash, key);
   if (shard.index[found] == 0) return;
@@ -105,7 +105,7 @@ void RecordCache::Erase(std::string_view key, uint64_t number) {
 void RecordCache::Clear(uint64_t number) {
   if (slots_ == 0) return;
   for (Shard& shard : shards_) {
-    std::lock_guard<std::mutex> lock(shard.mutex);
+    MutexLock lock(shard.mutex);
     shard.floor = number;
     shard.tail = shard.head;
     shard.entries = 0;
@@ -117,7 +117,7 @@ size_t RecordCache::bytes() const {
   if (slots_ == 0) return 0;
   size_t sum = 0;
   for (const Shard& shard : shards_) {
-    std::lock_guard<std::mutex> lock(shard.mutex);
+    MutexLock lock(shard.mutex);
     sum += std::min<size_t>(shard.head, ring_bytes_) + (slots_ + kStamps) * sizeof(uint64_t);
   }
   return sum;
@@ -126,7 +126,7 @@ size_t RecordCache::bytes() const {
 uint64_t RecordCache::Sum(uint64_t Shard::*counter) const {
   uint64_t sum = 0;
   for (const Shard& shard : shards_) {
-    std::lock_guard<std::mutex> lock(shard.mutex);
+    MutexLock lock(shard.mutex);
     sum += shard.*counter;
   }
   return sum;

@@ -18,10 +18,11 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "base/mutex.h"
 
 namespace metastore::engine {
 
@@ -73,19 +74,20 @@ class RecordCache {
   static constexpr size_t kUnit = 8;
 
   struct alignas(64) Shard {
-    mutable std::mutex mutex;
-    Memory<char> ring;
+    mutable Mutex mutex;
+    Memory<char> ring GUARDED_BY(mutex);
     // Slots: the upper half is the upper half of the key's hash, the lower one the entry's place in
     // the ring in units, plus one. 0: free.
-    Memory<uint64_t> index;
-    Memory<uint64_t> stamps;  // the last commit that wrote a key of this stamp
-    uint64_t floor = 0;       // the last Clear
+    Memory<uint64_t> index GUARDED_BY(mutex);
+    Memory<uint64_t> stamps GUARDED_BY(mutex);  // the last commit that wrote a key of this stamp
+    uint64_t floor GUARDED_BY(mutex) = 0;       // the last Clear
     // Both only grow; the place in the ring is the rest of the division by its size.
-    uint64_t head = 0;  // where the next entry goes
-    uint64_t tail = 0;  // the oldest entry
-    size_t entries = 0;
-    uint64_t hits = 0, misses = 0;
-    std::string moved;  // an entry on its way from the tail to the head
+    uint64_t head GUARDED_BY(mutex) = 0;  // where the next entry goes
+    uint64_t tail GUARDED_BY(mutex) = 0;  // the oldest entry
+    size_t entries GUARDED_BY(mutex) = 0;
+    uint64_t hits GUARDED_BY(mutex) = 0;
+    uint64_t misses GUARDED_BY(mutex) = 0;
+    std::string moved GUARDED_BY(mutex);  // an entry on its way from the tail to the head
   };
 
   static size_t BytesOf(size_t key_size, size_t value_size) {
@@ -97,29 +99,28 @@ class RecordCache {
   }
 
   Shard& ShardOf(uint64_t hash) { return shards_[(hash & 0xffff) % shards_.size()]; }
-  static uint64_t& StampOf(Shard& shard, uint64_t hash) {
+  static uint64_t& StampOf(Shard& shard, uint64_t hash) REQUIRES(shard.mutex) {
     return shard.stamps[(hash >> 16) % kStamps];
   }
 
-  // All of these with the shard's mutex held.
   size_t Home(uint64_t hash) const { return static_cast<size_t>((hash >> 32) * slots_ >> 32); }
-  Entry* At(Shard& shard, uint64_t position) const {
+  Entry* At(Shard& shard, uint64_t position) const REQUIRES(shard.mutex) {
     return reinterpret_cast<Entry*>(shard.ring.get() + position % ring_bytes_);
   }
-  Entry* EntryOf(Shard& shard, uint64_t slot) const {
+  Entry* EntryOf(Shard& shard, uint64_t slot) const REQUIRES(shard.mutex) {
     return reinterpret_cast<Entry*>(shard.ring.get() + ((slot & UINT32_MAX) - 1) * kUnit);
   }
   // The number of the key's slot, or of the free one where it would go.
-  size_t FindSlot(Shard& shard, uint64_t hash, std::string_view key) const;
-  void RemoveSlot(Shard& shard, size_t slot) const;
+  size_t FindSlot(Shard& shard, uint64_t hash, std::string_view key) const REQUIRES(shard.mutex);
+  void RemoveSlot(Shard& shard, size_t slot) const REQUIRES(shard.mutex);
   // What stays unused at the end of the ring when an entry of this size is put at the head.
-  size_t Gap(const Shard& shard, size_t bytes) const;
-  bool HasRoom(const Shard& shard, size_t bytes) const;
+  size_t Gap(const Shard& shard, size_t bytes) const REQUIRES(shard.mutex);
+  bool HasRoom(const Shard& shard, size_t bytes) const REQUIRES(shard.mutex);
   // Where an entry of this size goes; there must be room.
-  Entry* TakeRoom(Shard& shard, size_t bytes) const;
-  void EvictOldest(Shard& shard, bool may_stay) const;
+  Entry* TakeRoom(Shard& shard, size_t bytes) const REQUIRES(shard.mutex);
+  void EvictOldest(Shard& shard, bool may_stay) const REQUIRES(shard.mutex);
   void Store(Shard& shard, uint64_t hash, std::string_view key, std::string_view value,
-             uint64_t since) const;
+             uint64_t since) const REQUIRES(shard.mutex);
   uint64_t Sum(uint64_t Shard::*counter) const;
 
   static constexpr size_t kStamps = 256;

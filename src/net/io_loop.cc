@@ -87,6 +87,7 @@ void IoLoop::Start() {
 
 void IoLoop::BeginStop(int64_t grace_ms) {
   Post([this, grace_ms] {
+    role_.Assert();
     stopping_ = true;
     stop_deadline_ns_ = server_->clock().BootNs() + grace_ms * 1000000;
     if (listener_) listener_->Stop();
@@ -135,11 +136,12 @@ void IoLoop::OnWake(evutil_socket_t fd, short, void* self) {
   uint64_t count;
   ssize_t n = ::read(fd, &count, sizeof count);
   CHECK(n == sizeof count || errno == EAGAIN);
-  static_cast<IoLoop*>(self)->TakeMail();
+  auto* loop = static_cast<IoLoop*>(self);
+  loop->role_.Assert();
+  loop->TakeMail();
 }
 
 void IoLoop::TakeMail() {
-  role_.Assert();
   mailbox_.TakeAll(&mail_);
   for (Message& message : mail_) {
     if (auto* reply = std::get_if<replica::BatchReply>(&message)) {
@@ -218,17 +220,36 @@ void IoLoop::EndOfTurn() {
   removed_.clear();
 }
 
+void IoLoop::AddStalled(Connection* connection) {
+  role_.Assert();
+  stalled_.push_back(connection);
+}
+
+void IoLoop::AddUnsent(size_t before, size_t after) {
+  role_.Assert();
+  unsent_bytes_ += after - before;
+}
+
+bool IoLoop::TooMuchUnsent() const {
+  role_.Assert();
+  return unsent_bytes_ > UnsentLimit();
+}
+
 void IoLoop::Remove(Connection* connection) {
+  role_.Assert();
   auto found = connections_.find(connection->session()->id());
   CHECK(found != connections_.end());
   removed_.push_back(std::move(found->second));
   connections_.erase(found);
 }
 
-void IoLoop::OnTick(evutil_socket_t, short, void* self) { static_cast<IoLoop*>(self)->Tick(); }
+void IoLoop::OnTick(evutil_socket_t, short, void* self) {
+  auto* loop = static_cast<IoLoop*>(self);
+  loop->role_.Assert();
+  loop->Tick();
+}
 
 void IoLoop::Tick() {
-  role_.Assert();
   int64_t now_ns = server_->clock().BootNs();
   if (now_ns - last_sweep_ns_ < kSweepNs) return;
   last_sweep_ns_ = now_ns;

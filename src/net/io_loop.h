@@ -62,15 +62,12 @@ class IoLoop : public replica::LaneSink, public server::LoopWaker {
   char* receive_buffer() { return receive_buffer_.get(); }
   std::vector<std::string_view>& args() { return args_; }
 
-  void AddStalled(Connection* connection) { stalled_.push_back(connection); }
+  void AddStalled(Connection* connection);
   // The connection is deleted at the end of the turn.
   void Remove(Connection* connection);
-  void AddUnsent(size_t before, size_t after) { unsent_bytes_ += after - before; }
+  void AddUnsent(size_t before, size_t after);
   // This loop's share of output-memory is used up: clients that have unread replies must wait.
-  bool TooMuchUnsent() const { return unsent_bytes_ > UnsentLimit(); }
-  size_t unsent_bytes() const { return unsent_bytes_; }
-  size_t connections() const { return connections_.size(); }
-  bool stopping() const { return stopping_; }
+  bool TooMuchUnsent() const;
 
   // Loop 0 only; before Start. They live on this loop's thread.
   void set_listener(std::unique_ptr<Listener> listener) { listener_ = std::move(listener); }
@@ -92,15 +89,15 @@ class IoLoop : public replica::LaneSink, public server::LoopWaker {
   static void OnTick(evutil_socket_t, short, void* self);
   void Run();
   void Wake();
-  void TakeMail();
-  void EndOfTurn();
-  void ResumeStalled();
+  void TakeMail() REQUIRES(role_);
+  void EndOfTurn() REQUIRES(role_);
+  void ResumeStalled() REQUIRES(role_);
   size_t UnsentLimit() const;
-  void CloseWorstReader();
-  void Tick();
-  bool Drained() const;
+  void CloseWorstReader() REQUIRES(role_);
+  void Tick() REQUIRES(role_);
+  bool Drained() const REQUIRES(role_);
   // A copy: closing one takes it out of the map.
-  std::vector<Connection*> AllConnections() const;
+  std::vector<Connection*> AllConnections() const REQUIRES(role_);
 
   server::Server* const server_;
   server::LoopStats* const stats_;
@@ -111,25 +108,27 @@ class IoLoop : public replica::LaneSink, public server::LoopWaker {
   struct event wake_event_;
   struct event tick_event_;
   Mailbox<Message> mailbox_;
-  std::vector<Message> mail_;
+  std::vector<Message> mail_ GUARDED_BY(role_);
 
   std::unique_ptr<char[]> receive_buffer_;
   std::vector<std::string_view> args_;
-  std::unordered_map<uint64_t, std::unique_ptr<Connection>> connections_;
-  std::vector<std::unique_ptr<Connection>> removed_;
-  std::vector<Connection*> stalled_;   // have input that could not be taken, or are not read
-  std::vector<Connection*> runnable_;  // of those, served at the start of the next turn
-  std::vector<server::Session*> dirty_;
-  size_t unsent_bytes_ = 0;
+  std::unordered_map<uint64_t, std::unique_ptr<Connection>> connections_ GUARDED_BY(role_);
+  std::vector<std::unique_ptr<Connection>> removed_ GUARDED_BY(role_);
+  // Have input that could not be taken, or are not read; and those of them that are served at the
+  // start of the next turn.
+  std::vector<Connection*> stalled_ GUARDED_BY(role_);
+  std::vector<Connection*> runnable_ GUARDED_BY(role_);
+  std::vector<server::Session*> dirty_ GUARDED_BY(role_);
+  size_t unsent_bytes_ GUARDED_BY(role_) = 0;
   // What the apply role asks about: replies in the mailbox, and a copy of unsent_bytes_ with the
   // limit it is held against.
   std::atomic<size_t> mailed_bytes_{0};
   std::atomic<size_t> published_unsent_{0};
   std::atomic<size_t> published_limit_{SIZE_MAX};
-  int64_t last_sweep_ns_ = 0;
+  int64_t last_sweep_ns_ GUARDED_BY(role_) = 0;
 
-  bool stopping_ = false;
-  int64_t stop_deadline_ns_ = 0;
+  bool stopping_ GUARDED_BY(role_) = false;
+  int64_t stop_deadline_ns_ GUARDED_BY(role_) = 0;
   std::unique_ptr<Listener> listener_;
   std::unique_ptr<HttpServer> http_;
   std::thread thread_;

@@ -26,14 +26,14 @@ std::string FormatClient(const ClientInfo& info) {
 }
 
 void ClientRegistry::Add(Session* session, LoopWaker* waker) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   bool added = clients_.emplace(session->id(), Client{session, waker}).second;
   CHECK(added);
   if (session->kind() == SessionKind::kResp) count_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void ClientRegistry::Remove(Session* session) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   if (clients_.erase(session->id()) == 0) return;
   if (session->kind() == SessionKind::kResp) count_.fetch_sub(1, std::memory_order_relaxed);
 }
@@ -74,14 +74,14 @@ ClientInfo ClientRegistry::Copy(const Session& session, int64_t now_ms) {
 
 std::vector<ClientInfo> ClientRegistry::List(int64_t now_ms) const {
   std::vector<ClientInfo> list;
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   list.reserve(clients_.size());
   for (const auto& [id, client] : clients_) list.push_back(Copy(*client.session, now_ms));
   return list;
 }
 
 ClientInfo ClientRegistry::Info(const Session& session, int64_t now_ms) const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   return Copy(session, now_ms);
 }
 
@@ -90,7 +90,7 @@ size_t ClientRegistry::Kill(Session* self, int64_t now_ms,
   size_t killed = 0;
   // The wakers are called under the lock: a loop takes its clients out of the registry before it
   // ends, so a waker that is found here is alive.
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   for (const auto& [id, client] : clients_) {
     if (!chosen(Copy(*client.session, now_ms))) continue;
     ++killed;
@@ -105,19 +105,19 @@ size_t ClientRegistry::Kill(Session* self, int64_t now_ms,
 }
 
 void ClientRegistry::SetName(Session* session, std::string_view name) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   session->name = name;
 }
 void ClientRegistry::SetLibName(Session* session, std::string_view name) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   session->lib_name = name;
 }
 void ClientRegistry::SetLibVersion(Session* session, std::string_view version) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   session->lib_version = version;
 }
 void ClientRegistry::SetUser(Session* session, std::string_view user) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   session->user = user;
 }
 

@@ -5,11 +5,11 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/mutex.h"
 #include "server/session.h"
 
 namespace metastore::server {
@@ -90,8 +90,8 @@ class ClientRegistry {
 
   std::atomic<uint64_t> next_id_{1};
   std::atomic<size_t> count_{0};
-  mutable std::mutex mutex_;
-  std::map<uint64_t, Client> clients_;
+  mutable Mutex mutex_;
+  std::map<uint64_t, Client> clients_ GUARDED_BY(mutex_);
 };
 
 }  // namespace metastore::server

@@ -673,10 +673,9 @@ Config::Config() : raw_(Defaults()), settings_(std::make_shared<const Settings>(
 Result<std::unique_ptr<Config>> Config::FromText(std::string_view file_text,
                                                  std::string_view file_name) {
   auto config = std::make_unique<Config>();
-  RETURN_IF_ERROR(ReadText(file_text, file_name, &config->raw_));
-  Settings derived = Derive(config->raw_);
-  RETURN_IF_ERROR(CheckTogether(derived));
-  config->settings_ = std::make_shared<const Settings>(std::move(derived));
+  Settings raw = Defaults();
+  RETURN_IF_ERROR(ReadText(file_text, file_name, &raw));
+  RETURN_IF_ERROR(config->Begin(std::move(raw)));
   return config;
 }
 
@@ -692,29 +691,37 @@ Result<std::unique_ptr<Config>> Config::FromFlags(const std::vector<std::string>
             std::string(kRedisVersion) + ")\n";
   }
   if (!text->empty()) return config;
+  Settings raw = Defaults();
   if (!flags->file.empty()) {
     Result<std::string> file_text = ReadFile(flags->file);
     if (!file_text.ok()) return file_text.status();
-    RETURN_IF_ERROR(ReadText(*file_text, flags->file, &config->raw_));
+    RETURN_IF_ERROR(ReadText(*file_text, flags->file, &raw));
     // CONFIG REWRITE must find it whatever the working directory is by then.
     char* absolute = ::realpath(flags->file.c_str(), nullptr);
     config->file_ = absolute != nullptr ? absolute : flags->file;
     ::free(absolute);
   }
   for (const auto& [option, value] : flags->values) {
-    Status status = SetValue(*option, value, &config->raw_);
+    Status status = SetValue(*option, value, &raw);
     if (!status.ok()) {
       return Bad("--" + std::string(option->name) + " '" + value + "': " + status.message());
     }
   }
-  Settings derived = Derive(config->raw_);
-  RETURN_IF_ERROR(CheckTogether(derived));
-  config->settings_ = std::make_shared<const Settings>(std::move(derived));
+  RETURN_IF_ERROR(config->Begin(std::move(raw)));
   return config;
 }
 
+Status Config::Begin(Settings raw) {
+  Settings derived = Derive(raw);
+  RETURN_IF_ERROR(CheckTogether(derived));
+  MutexLock lock(mutex_);
+  raw_ = std::move(raw);
+  settings_ = std::make_shared<const Settings>(std::move(derived));
+  return Status::Ok();
+}
+
 std::shared_ptr<const Settings> Config::settings() const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   return settings_;
 }
 
@@ -738,7 +745,7 @@ std::vector<Config::Pair> Config::Get(std::span<const std::string_view> patterns
 
 Status Config::Set(std::span<const std::pair<std::string_view, std::string_view>> pairs,
                    const std::function<void(const Settings&, const Settings&)>& publish) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   Settings changed = raw_;
   for (size_t i = 0; i < pairs.size(); ++i) {
     const auto& [name, value] = pairs[i];
@@ -771,7 +778,7 @@ Status Config::Set(std::span<const std::pair<std::string_view, std::string_view>
 }
 
 Status Config::Rewrite() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   if (file_.empty()) return {Code::kReply, "ERR The server is running without a config file"};
   Result<std::string> old_text = ReadFile(file_);
   Status status =

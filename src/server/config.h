@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,6 +15,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/status.h"
 #include "server/limits.h"
 
@@ -173,10 +173,13 @@ class Config {
   const std::string& file() const { return file_; }
 
  private:
+  // The values to start with, unless they do not fit together.
+  Status Begin(Settings raw);
+
   std::string file_;
-  mutable std::mutex mutex_;
-  Settings raw_;  // as written: derived defaults are still 0 or empty
-  std::shared_ptr<const Settings> settings_;
+  mutable Mutex mutex_;
+  Settings raw_ GUARDED_BY(mutex_);  // as written: derived defaults are still 0 or empty
+  std::shared_ptr<const Settings> settings_ GUARDED_BY(mutex_);
 };
 
 // What the loops need of it.

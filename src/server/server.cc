@@ -75,31 +75,31 @@ Server::Server(replica::Replica* replica, Config* config, const Clock* clock,
 int64_t Server::uptime_s() const { return (clock_->BootNs() - start_boot_ns_) / 1000000000; }
 
 Limits Server::limits() const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   return limits_;
 }
 
 void Server::SetLimits(const Limits& limits) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   limits_ = limits;
   limits_version_.fetch_add(1, std::memory_order_release);
 }
 
 LoopStats* Server::AddLoop() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   loop_stats_.push_back(std::make_unique<LoopStats>(commands_->size()));
   limits_version_.fetch_add(1, std::memory_order_release);  // each loop's share is smaller now
   return loop_stats_.back().get();
 }
 
 int Server::loops() const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   return static_cast<int>(loop_stats_.size());
 }
 
 StatsSnapshot Server::Stats() const {
   StatsSnapshot sum;
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   sum.commands.resize(commands_->size());
   for (const auto& loop : loop_stats_) loop->AddTo(&sum);
   const StatsSnapshot& base = baseline_;
@@ -126,14 +126,14 @@ StatsSnapshot Server::Stats() const {
 
 void Server::ResetStats() {
   StatsSnapshot sum;
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   sum.commands.resize(commands_->size());
   for (const auto& loop : loop_stats_) loop->AddTo(&sum);
   baseline_ = std::move(sum);
 }
 
 void Server::Pause(PauseMode mode, int64_t until_wall_ms) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   PauseMode old = pause_mode();
   if (old == PauseMode::kAll) mode = PauseMode::kAll;
   if (old != PauseMode::kNone) until_wall_ms = std::max(until_wall_ms, pause_until_ms_.load());
@@ -142,7 +142,7 @@ void Server::Pause(PauseMode mode, int64_t until_wall_ms) {
 }
 
 void Server::Unpause() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   pause_mode_.store(PauseMode::kNone);
 }
 
@@ -153,13 +153,13 @@ PauseMode Server::pause_mode() const {
 }
 
 void Server::SetShutdownHook(std::function<void()> hook) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   shutdown_hook_ = std::move(hook);
 }
 
 void Server::RequestShutdown() {
   if (shutdown_.exchange(true)) return;
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   if (shutdown_hook_) shutdown_hook_();
 }
 

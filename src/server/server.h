@@ -7,12 +7,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "replica/replica.h"
 #include "server/clients.h"
 #include "server/command_table.h"
@@ -145,11 +145,11 @@ class Server {
   int64_t start_wall_ms_;
   int64_t start_boot_ns_;
 
-  mutable std::mutex mutex_;
-  Limits limits_;
-  std::vector<std::unique_ptr<LoopStats>> loop_stats_;
-  StatsSnapshot baseline_;  // what ResetStats takes off
-  std::function<void()> shutdown_hook_;
+  mutable Mutex mutex_;
+  Limits limits_ GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<LoopStats>> loop_stats_ GUARDED_BY(mutex_);
+  StatsSnapshot baseline_ GUARDED_BY(mutex_);  // what ResetStats takes off
+  std::function<void()> shutdown_hook_ GUARDED_BY(mutex_);
 
   std::atomic<uint64_t> limits_version_{1};
   std::atomic<bool> shutdown_{false};

@@ -107,14 +107,21 @@ TEST_F(KeyspaceTest, TheTopOfTheHashIsTheClusterSlot) {
   EXPECT_NE(KeyHash("{t}1"), KeyHash("{t}2"));
 }
 
-TEST_F(KeyspaceTest, RecordsThatMakeNoSenseStopTheProcess) {
-  EXPECT_DEATH(Record(""), "CHECK failed");
-  EXPECT_DEATH(Record(std::string("\x00\x01", 2)), "CHECK failed");  // no type
-  EXPECT_DEATH(Record("\x07\x01"), "CHECK failed");                  // unknown type
-  EXPECT_DEATH(Record("\x81\x01"), "CHECK failed");                  // reserved bit
-  EXPECT_DEATH(Record("\x61\x01"), "CHECK failed");                  // unknown form
-  EXPECT_DEATH(Record("\x11\x80"), "CHECK failed");                  // cut deadline
-  EXPECT_DEATH(Record("\x01"), "CHECK failed");                      // no version
+TEST_F(KeyspaceTest, RecordsThatMakeNoSenseHaveNoHeaderAndStopTheProcess) {
+  for (const std::string& bytes : std::vector<std::string>{
+           "", std::string("\x00\x01", 2),                                 // no type
+           "\x07\x01",                                                     // unknown type
+           "\x81\x01",                                                     // reserved bit
+           "\x61\x01",                                                     // unknown form
+           "\x11\x80",                                                     // cut deadline
+           std::string("\x11\x00\x01", 3),                                 // a deadline at no time
+           "\x11" + std::string(9, static_cast<char>(0xff)) + "\x01\x01",  // no int64
+           "\x01",                                                         // no version
+       }) {
+    std::string_view rest = bytes;
+    EXPECT_FALSE(Record::ParseHeader(&rest).has_value()) << Hex(bytes);
+    EXPECT_DEATH(Record{bytes}, "CHECK failed") << Hex(bytes);
+  }
 }
 
 TEST_F(KeyspaceTest, EveryWriteChangesTheVersion) {
