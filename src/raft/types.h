@@ -63,7 +63,7 @@ struct Peer {
   bool promote = false;  // a learner that becomes a voter when it has caught up
   // The entry that added it, {0, 0} for a founder: tells a member from an earlier one of the same
   // id.
-  Position added;
+  Position added = {};
   friend bool operator==(const Peer&, const Peer&) = default;
 };
 
