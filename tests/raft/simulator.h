@@ -58,7 +58,7 @@ class Simulator {
     kRestartsVoters,       // in an election
     kSplitsVotes,          // several stand at once
     kCrashesYoungLeaders,  // whose entries reached some of the others (figure 8)
-    kTemptsVoters,         // cuts a follower off, and its leader when that one stands; stops leaders
+    kTemptsVoters,         // cuts a follower off, and the leader when it stands; stops leaders
     kTransfersTwice,       // two successors are asked to stand at once, and voters restart
     kChangesMembers,       // time and again, and cuts or crashes the leader that does it
   };
