@@ -90,6 +90,18 @@ TEST(RaftSimulatorTest, TheSameSeedGivesTheSameRun) {
   }
 }
 
+TEST(RaftSimulatorTest, AFailingSeedPrintsTheCommandThatRunsItAgain) {
+  EXPECT_DEATH(
+      {
+        current_seed = 7;
+        SetCheckFailedSink(PrintSeedAndLine);
+        for (;; ++current_seed) {
+          Simulator(current_seed, Fault::kNone, Breach::kHardStateIsNotPersisted).Run();
+        }
+      },
+      "SEED=[0-9]+ .*raft_test --gtest_filter='RaftSimulatorTest.Invariants");
+}
+
 struct Notice {
   uint64_t seed = 0;  // 0: nobody noticed
   std::string by;     // the CHECK
