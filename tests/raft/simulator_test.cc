@@ -12,6 +12,8 @@
 #include <cstdlib>
 #include <string>
 
+#include "tests/raft/test_cluster.h"
+
 namespace metastore::raft {
 namespace {
 
@@ -147,6 +149,24 @@ Notice SeedThatNotices(Fault fault, Breach breach, uint64_t limit) {
   CHECK_EQ(::waitpid(child, &status, 0), child);
   if (!WIFSIGNALED(status)) notice.seed = 0;
   return notice;
+}
+
+TEST(RaftInvariantsTest, TwoMembershipChangesAtOnceAreSeen) {
+  TestCluster c(3, [](Config* config) { config->fault = Fault::kTwoChangesAtOnce; });
+  c.Elect(1);
+  c.Isolate(1);
+  ASSERT_TRUE(c[1]->ProposeConfChange({{1, 2}, {}, {}}).ok());
+  c.Drain(1);
+  ASSERT_TRUE(c[1]->ProposeConfChange({{1, 2, 4}, {}, {}}).ok());
+  EXPECT_DEATH(c.Drain(1), "before->first <= leader.commit_index");
+}
+
+TEST(RaftInvariantsTest, AMembershipChangeBeforeTheTermsFirstCommitIsSeen) {
+  TestCluster c(3, [](Config* config) { config->fault = Fault::kChangeBeforeTermCommitted; });
+  c.drop = [](const Message& m) { return m.type == MessageType::kAppend; };
+  c.Elect(1);
+  ASSERT_TRUE(c[1]->ProposeConfChange({{1, 2}, {}, {}}).ok());
+  EXPECT_DEATH(c.Drain(1), "committed == change.term");
 }
 
 TEST(RaftSimulatorTest, EachRuleThatIsBrokenAloneIsNoticed) {
