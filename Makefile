@@ -170,8 +170,8 @@ test: test-deps
 	+@$(AGAIN) CONFIG=asan run-unit
 	+@$(AGAIN) CONFIG=asan replay-corpus
 
-# The simulators for as long as wanted: SEEDS of them from FIRST on. Then every broken rule, the rare
-# ones too, each until some seed notices it.
+# The simulators for as long as wanted: SEEDS of them, the core's from FIRST on. Then every broken
+# rule, each until some seed notices it.
 SEEDS ?= 100000
 FIRST ?= 1
 MUTANT_SEEDS ?= 100000

@@ -28,7 +28,7 @@ Result<Position> Node::Impl::ProposeConfChange(Membership target) {
 Position Node::Impl::AppendConfChange(const Membership& membership) {
   Position position = AppendOwn(EntryType::kConfChange,
                                 std::make_shared<const std::string>(EncodeMembership(membership)));
-  memberships_.Append(position.index, membership);
+  if (!Breaks(Fault::kChangeInForceAtCommit)) memberships_.Append(position.index, membership);
   OnMembershipChanged();
   // A smaller quorum may be there already.
   MaybeCommit();

@@ -21,6 +21,7 @@ enum class Fault : uint8_t {
   kVotesTwiceInATerm,          // 5.2
   kHeartbeatCommitsUnmatched,  // 5.3
   kLeaseOutlivesATransfer,     // thesis 6.4.1
+  kChangeInForceAtCommit,      // thesis 4.1: when it is appended
 };
 
 }  // namespace metastore::raft

@@ -36,6 +36,10 @@ void ClusterInvariants::OnReady(const Node& node, const Ready& ready) {
       previous = *term;
     }
     CheckWritten(node, entry, previous);
+    if (entry.type != EntryType::kConfChange) continue;
+    const bool is_new = node.role() == Role::kLeader && entry.term == node.term();
+    if (is_new && judges_changes_) CheckChange(node, entry);
+    changes_.insert({entry.index, entry.term});
   }
   for (const Entry& entry : ready.committed) CheckCommitted(node, entry);
 }
@@ -54,6 +58,23 @@ void ClusterInvariants::CheckWritten(const Node& node, const Entry& entry, Term 
   CHECK_EQ(at->second.previous_term, previous_term);
   CHECK(at->second.type == entry.type);
   CHECK((Entry{0, 0, entry.type, at->second.data}.Data() == entry.Data()));
+}
+
+void ClusterInvariants::CheckChange(const Node& leader, const Entry& change) {
+  if (change.index == 1) return;  // the initial membership
+  // An entry of the leader's own term is committed before it changes the membership (Ongaro 2015).
+  Result<Term> committed = leader.TermAt(leader.commit_index());
+  CHECK_OK(committed.status());
+  CHECK_EQ(*committed, change.term);
+  // One change at a time: the one before it in this log is committed (thesis 4.1).
+  for (auto before = changes_.lower_bound({change.index, 0}); before != changes_.begin();) {
+    --before;
+    Result<Term> term = leader.TermAt(before->first);
+    if (!term.ok()) return;  // cut, so it is committed
+    if (*term != before->second) continue;
+    CHECK_LE(before->first, leader.commit_index());
+    return;
+  }
 }
 
 void ClusterInvariants::CheckCommitted(const Node& node, const Entry& entry) {

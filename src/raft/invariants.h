@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -32,6 +33,9 @@ void CheckLocalStep(const LocalState& before, const LocalState& now);
 // logs never need to be compared.
 class ClusterInvariants {
  public:
+  // Without `judges_changes` it waits for what comes of changes that break the rules.
+  explicit ClusterInvariants(bool judges_changes = true) : judges_changes_(judges_changes) {}
+
   // The node's Ready, before it is obeyed. `node` is in the state after TakeReady.
   void OnReady(const Node& node, const Ready& ready);
   // After any call on the node.
@@ -48,14 +52,17 @@ class ClusterInvariants {
  private:
   void CheckWritten(const Node& node, const Entry& entry, Term previous_term);
   void CheckCommitted(const Node& node, const Entry& entry);
+  void CheckChange(const Node& leader, const Entry& change);
   void CheckLeader(const Node& node);
 
+  bool judges_changes_;
   struct Written {
     Term previous_term;
     EntryType type;
     Payload data;
   };
   std::map<std::pair<Index, Term>, Written> written_;
+  std::set<std::pair<Index, Term>> changes_;  // of membership, written anywhere
   std::map<Term, NodeId> leaders_;
   std::vector<Committed> committed_;
 };

@@ -46,6 +46,7 @@ struct Node::Impl {
   Ready TakeReady();
   void TakeCommitted(Ready* ready);
   bool HasCommittedToHandOut() const;
+  void BringIntoForce(const std::vector<Entry>& committed);  // Fault::kChangeInForceAtCommit
   bool HasHardStateToWrite() const;
   void OnPersisted(uint64_t number);
   void OnApplied(Index index);

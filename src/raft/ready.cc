@@ -64,6 +64,17 @@ Ready Node::Impl::TakeReady() {
   return ready;
 }
 
+void Node::Impl::BringIntoForce(const std::vector<Entry>& committed) {
+  for (const Entry& entry : committed) {
+    if (entry.type != EntryType::kConfChange || entry.index <= memberships_.current_index()) {
+      continue;
+    }
+    memberships_.Append(entry.index, MembershipOf(entry));
+    OnMembershipChanged();
+    OnMembershipCommitted();
+  }
+}
+
 void Node::Impl::TakeCommitted(Ready* ready) {
   Index end = std::min(commit_, log_.persisted_index()) + 1;
   size_t budget = std::min(
@@ -82,6 +93,7 @@ void Node::Impl::TakeCommitted(Ready* ready) {
     if (!ready->committed.empty() && bytes + read_bytes > budget) break;
     bytes += read_bytes;
     handed_out_ = entries->back().index;
+    if (Breaks(Fault::kChangeInForceAtCommit)) BringIntoForce(*entries);
     if (ready->committed.empty()) {
       ready->committed = std::move(*entries);
     } else {

@@ -152,7 +152,8 @@ void Node::Impl::AppendFromLeader(std::vector<Entry> entries) {
       log_.Truncate(entry.index);
       if (memberships_.Truncate(entry.index)) OnMembershipChanged();
     }
-    bool is_conf_change = entry.type == EntryType::kConfChange;
+    bool is_conf_change =
+        entry.type == EntryType::kConfChange && !Breaks(Fault::kChangeInForceAtCommit);
     if (is_conf_change) memberships_.Append(entry.index, MembershipOf(entry));
     log_.Append(std::move(entry));
     if (is_conf_change) OnMembershipChanged();

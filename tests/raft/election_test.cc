@@ -255,7 +255,7 @@ TEST(RaftElectionTest, Thesis9_6_AnIsolatedNodeDoesNotDisturbTheClusterWhenItRet
   EXPECT_EQ(c[3]->leader(), 1u);
 }
 
-TEST(RaftElectionTest, ANodeWhoseTermRanAheadRejoins) {
+TEST(RaftElectionTest, Thesis9_6_ANodeWhoseTermRanAheadRejoins) {
   TestCluster c(3);
   c.Elect(1);
   Message stray = MakeMessage(MT::kVoteReply, 1, 40);
@@ -270,7 +270,7 @@ TEST(RaftElectionTest, ANodeWhoseTermRanAheadRejoins) {
   for (NodeId id : {1, 2, 3}) EXPECT_EQ(c.Applied(id), std::vector<std::string>{"a"});
 }
 
-TEST(RaftElectionTest, CheckQuorum_ALeaderThatHearsNoMajorityStepsDown) {
+TEST(RaftElectionTest, Thesis6_2_ALeaderThatHearsNoMajorityStepsDown) {
   TestCluster c(3);
   c.Elect(1);
   c.Isolate(1);
@@ -279,7 +279,7 @@ TEST(RaftElectionTest, CheckQuorum_ALeaderThatHearsNoMajorityStepsDown) {
   EXPECT_EQ(c[1]->leader(), kNoNode);
 }
 
-TEST(RaftElectionTest, CheckQuorum_ALeaderThatOnlySendsIsReplaced) {
+TEST(RaftElectionTest, Thesis6_2_ALeaderThatOnlySendsIsReplaced) {
   TestCluster c(3);
   c.Elect(1);
   c.drop = [](const Message& m) { return m.to == 1; };
@@ -305,7 +305,7 @@ TEST(RaftElectionTest, ASingleVoterElectsItselfAtItsFirstTimeoutAndAtOnceWhenAsk
   EXPECT_EQ(second->term(), 2u);
 }
 
-TEST(RaftElectionTest, AnOnlyVoterWhoseChangeIsNotCommittedHonoursTheOldLeadersLease) {
+TEST(RaftElectionTest, Thesis6_4_1_AnOnlyVoterWhoseChangeIsNotCommittedHonoursTheOldLease) {
   Alone n({1, 2});
   Message m = MakeAppend(2, 1, {0, 0}, {1, 1}, 1);
   m.entries[1].type = EntryType::kConfChange;
@@ -317,7 +317,7 @@ TEST(RaftElectionTest, AnOnlyVoterWhoseChangeIsNotCommittedHonoursTheOldLeadersL
   EXPECT_EQ(n->role(), Role::kFollower);
 }
 
-TEST(RaftElectionTest, ALearnerNeverCampaigns) {
+TEST(RaftElectionTest, Thesis4_2_1_ALearnerNeverCampaigns) {
   Alone n({2, 3}, {1});
   EXPECT_EQ(n->role(), Role::kLearner);
   EXPECT_TRUE(n.Tick(100).empty());

@@ -143,7 +143,7 @@ TEST(RaftReadTest, WithoutALeaderAReadIsRefused) {
   EXPECT_EQ(n.reads[0].index, 0u);
 }
 
-TEST(RaftReadTest, ReadsThatWaitAreRefusedWhenLeadershipIsLost) {
+TEST(RaftReadTest, Thesis6_4_ReadsThatWaitAreRefusedWhenLeadershipIsLost) {
   Alone n({1, 2, 3}, {}, NoLease);
   n.BecomeLeader();
   n->ReadIndex(3);
@@ -208,7 +208,7 @@ TEST(RaftLeaseTest, Thesis6_4_1_UnderTheLeaseReadsNeedNoRound) {
   EXPECT_TRUE(c[1].sent.empty());
 }
 
-TEST(RaftLeaseTest, ALeaderCutOffLosesItsLeaseBeforeAnotherCanBeElected) {
+TEST(RaftLeaseTest, Thesis6_4_1_ALeaderCutOffLosesItsLeaseBeforeAnotherCanBeElected) {
   TestCluster c(3);
   c.Elect(1);
   c.TickAll(1);
@@ -274,7 +274,7 @@ TEST(RaftTransferTest,
   EXPECT_GT(c[1]->lease_remaining_ticks(), 0);  // no TimeoutNow ever left
 }
 
-TEST(RaftTransferTest, AfterATimeoutNowThereIsNoLeaseForTheRestOfTheTerm) {
+TEST(RaftTransferTest, Thesis6_4_1_AfterATimeoutNowThereIsNoLeaseForTheRestOfTheTerm) {
   TestCluster c(3);
   c.Elect(1);
   c.TickAll(1);
@@ -304,6 +304,20 @@ TEST(RaftTransferTest, WithoutATargetTheMostCaughtUpVoterTakesOver) {
   ASSERT_TRUE(c[1]->TransferLeadership(kNoNode).ok());
   c.Settle();
   EXPECT_EQ(c.Leader(), 3u);
+}
+
+TEST(RaftTransferTest, Thesis3_10_OnlyTheLeaderOfTheTermCanAskForACampaign) {
+  Alone n({1, 2, 3});
+  n.Step(MakeMessage(MT::kHeartbeat, 2, 3));
+  n.Step(MakeMessage(MT::kTimeoutNow, 3, 3));  // of another node
+  n.Step(MakeMessage(MT::kTimeoutNow, 2, 2));  // of an earlier term
+  EXPECT_EQ(n->role(), Role::kFollower);
+  EXPECT_EQ(n->term(), 3u);
+  n.Step(MakeMessage(MT::kTimeoutNow, 2, 3));
+  EXPECT_EQ(n->role(), Role::kCandidate);
+  EXPECT_EQ(n->term(), 4u);
+  n.Step(MakeMessage(MT::kTimeoutNow, 2, 3));  // again, late
+  EXPECT_EQ(n->term(), 4u);
 }
 
 TEST(RaftTransferTest, ATargetMustBeAnotherVoter) {

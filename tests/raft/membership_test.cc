@@ -230,7 +230,7 @@ TEST(RaftMembershipTest, Thesis4_2_2_ANodeRemovedByAnUncommittedChangeStillCampa
   EXPECT_EQ(c[2]->membership().voters, Ids{2});
 }
 
-TEST(RaftMembershipTest, ALearnerReceivesEverythingAndDecidesNothing) {
+TEST(RaftMembershipTest, Thesis4_2_1_ALearnerReceivesEverythingAndDecidesNothing) {
   TestCluster c(3);
   c.Elect(1);
   c.AddNode(4);
@@ -250,6 +250,38 @@ TEST(RaftMembershipTest, ALearnerReceivesEverythingAndDecidesNothing) {
   c[4]->ReadIndex(1);
   c.Settle();
   EXPECT_EQ(c[4].reads.at(0).index, 3u);
+}
+
+TEST(RaftMembershipTest, Thesis4_2_1_APromotedLearnerCounts) {
+  TestCluster c(3);
+  c.Elect(1);
+  c.AddNode(4);
+  ASSERT_TRUE(c[1]->ProposeConfChange({{1, 2, 3}, {}, {4}}).ok());
+  c.Settle();
+  ASSERT_TRUE(c[1]->ProposeConfChange({{1, 2, 3, 4}, {}, {}}).ok());
+  EXPECT_FALSE(IsJoint(c[1]->membership()));
+  c.Settle();
+  c.Isolate(3);
+  Index written = c.Write(1, "a").index;  // 1, 2 and 4 are three of four
+  EXPECT_EQ(c[1]->commit_index(), written);
+  c.Isolate(2);
+  c.Write(1, "b");
+  EXPECT_EQ(c[1]->commit_index(), written);
+}
+
+TEST(RaftMembershipTest, Thesis4_2_3_ANodeRemovedWithoutHearingOfItDisturbsNobody) {
+  TestCluster c(4);
+  c.Elect(1);
+  c.Isolate(4);
+  ASSERT_TRUE(c[1]->ProposeConfChange({{1, 2, 3}, {}, {}}).ok());
+  c.Settle();
+  c.Heal();
+  Term term = c[1]->term();
+  c.TickAll(100);
+  EXPECT_EQ(c[4]->membership().voters, (Ids{1, 2, 3, 4}));
+  EXPECT_EQ(c[1]->role(), Role::kLeader);
+  EXPECT_EQ(c[1]->term(), term);
+  EXPECT_EQ(c[4]->term(), term);
 }
 
 TEST(RaftMembershipTest, ImpossibleTargetsAreRefused) {

@@ -26,10 +26,24 @@ uint64_t Mix(uint64_t hash, std::string_view bytes) {
 }  // namespace
 
 Simulator::Simulator(uint64_t seed, Fault fault, Breach breach)
-    : fault_(fault), breach_(breach), random_(seed) {
-  size_t pool = random_.OneIn(3) ? 3 : 1 + random_.Uniform(5);
+    : fault_(fault),
+      breach_(breach),
+      random_(seed),
+      // A fault is to be noticed by the harm that it does.
+      invariants_(fault == Fault::kNone) {
+  adversary_ = static_cast<Adversary>(random_.Uniform(8));
+  size_t pool = random_.OneIn(3) ? 3 : 1 + random_.Uniform(random_.OneIn(4) ? 7 : 5);
   size_t voters = random_.OneIn(2) ? pool : 1 + random_.Uniform(pool);
   changes_membership_ = random_.OneIn(2);
+  if (adversary_ == Adversary::kCrashesYoungLeaders) pool = voters = 5;
+  if (adversary_ == Adversary::kTemptsVoters || adversary_ == Adversary::kTransfersTwice) {
+    pool = voters = 3;
+  }
+  if (adversary_ == Adversary::kChangesMembers) {
+    pool = 3 + random_.Uniform(3);
+    voters = std::min(voters, pool);
+    changes_membership_ = true;
+  }
   if (!changes_membership_) pool = voters;
   loss_percent_ = random_.OneIn(3) ? 0 : random_.Uniform(20);
   duplicate_percent_ = random_.OneIn(2) ? 0 : random_.Uniform(10);
@@ -37,8 +51,12 @@ Simulator::Simulator(uint64_t seed, Fault fault, Breach breach)
   // Some seeds are restless, in others a partition lasts long enough for two leaders to live in it.
   fault_interval_ = random_.OneIn(2) ? 150 : 400 + random_.Uniform(600);
   only_links_fail_ = random_.OneIn(3);
-  adversary_ = static_cast<Adversary>(random_.Uniform(4));
-  lease_ticks_ = random_.OneIn(4) ? 0 : 8;
+  if (adversary_ == Adversary::kTransfersTwice) max_delay_ = 4 * kTick;
+  if (adversary_ == Adversary::kTemptsVoters) {
+    loss_percent_ = 0;
+    fault_interval_ = 2000;
+  }
+  lease_ticks_ = adversary_ != Adversary::kTemptsVoters && random_.OneIn(4) ? 0 : 8;
   cut_.assign(pool + 1, std::vector<bool>(pool + 1, false));
   Membership membership;
   for (NodeId id = 1; id <= voters; ++id) membership.voters.push_back(id);
@@ -48,6 +66,8 @@ Simulator::Simulator(uint64_t seed, Fault fault, Breach breach)
     n.id = id;
     // A node that is to join knows nobody.
     if (id <= voters) n.storage.Bootstrap(membership);
+    n.sync_time = random_.OneIn(3) ? 12 * kTick : kTick;
+    if (adversary_ == Adversary::kTemptsVoters) n.sync_time = kTick / 4;
     // Clocks run up to 4 % fast or slow; the lease's margin covers that.
     n.tick_interval = kTick * 96 / 100 + random_.Uniform(kTick * 8 / 100);
     if (breach_ == Breach::kClocksDriftBeyondTheMargin && random_.OneIn(2)) {
@@ -85,17 +105,31 @@ void Simulator::Start(SimNode& n) {
   After(n);
 }
 
+void Simulator::Persist(SimNode& n, const DurableWrite& write) {
+  DurableWrite left_over;
+  if (write.snapshot && breach_ == Breach::kSnapshotLeavesTheOldLog) {
+    for (const Entry& entry : n.storage.entries()) {
+      if (entry.index > write.snapshot->index) left_over.entries.push_back(entry);
+    }
+  }
+  n.storage.Apply(write);
+  if (!left_over.entries.empty() && write.entries.empty()) n.storage.Apply(left_over);
+  if (write.snapshot) {
+    n.flushed = {write.snapshot->index, n.snapshot_states[write.snapshot->index]};
+  }
+}
+
+void Simulator::Doom(NodeId id, uint64_t within) {
+  doomed_ = id;
+  doomed_at_ = now_ + random_.Uniform(within);
+}
+
 void Simulator::Crash(SimNode& n) {
   ++result_.crashes;
   Note(1000 + n.id);
   // Writes reach the disk in order; how many of those under way did is chance.
   size_t kept = random_.Uniform(n.disk.size() + 1);
-  for (size_t i = 0; i < kept; ++i) {
-    const DurableWrite& write = n.disk[i].write;
-    n.storage.Apply(write);
-    if (write.snapshot)
-      n.flushed = {write.snapshot->index, n.snapshot_states[write.snapshot->index]};
-  }
+  for (size_t i = 0; i < kept; ++i) Persist(n, n.disk[i].write);
   n.disk.clear();
   n.to_apply.clear();
   n.node.reset();
@@ -118,30 +152,52 @@ Simulator::SimNode* Simulator::FindLeader() {
   return leader;
 }
 
+void Simulator::OnNewRole(SimNode& n) {
+  const Role role = n.node->role();
+  if (role == Role::kLeader) ++result_.elections;
+  if (!is_faulty_) return;
+  const bool stands = role == Role::kCandidate && n.last_role != Role::kCandidate;
+  SimNode& other = *nodes_[random_.Uniform(nodes_.size())];
+  switch (adversary_) {
+    case Adversary::kNone:
+    case Adversary::kRestartsVoters:
+    case Adversary::kTransfersTwice:
+    case Adversary::kChangesMembers:
+      break;
+    case Adversary::kSplitsVotes:
+      // Two candidates of one term share the votes.
+      if (stands && other.node && other.paused_until <= now_ && &other != &n) {
+        other.node->Campaign();
+      }
+      break;
+    case Adversary::kIsolatesOldLeaders:
+      // The worst moment to lose the old leader: another node is about to be elected, and it does
+      // not hear of it.
+      if (stands && random_.OneIn(4)) {
+        SimNode* leader = FindLeader();
+        if (leader != nullptr) Isolate(leader->id);
+      }
+      break;
+    case Adversary::kTemptsVoters:
+      if (stands) {
+        SimNode* leader = FindLeader();
+        if (leader != nullptr) Isolate(leader->id);
+      }
+      break;
+    case Adversary::kCrashesYoungLeaders:
+      if (role != Role::kLeader || random_.OneIn(4)) break;
+      CutSomeOf(n.id);
+      Doom(n.id, 6 * kTick);
+      break;
+  }
+}
+
 void Simulator::After(SimNode& n) {
   invariants_.OnStep(*n.node);
-  if (n.node->role() == Role::kLeader && n.last_role != Role::kLeader) ++result_.elections;
-  // Elections that meet: two candidates of one term share the votes.
-  const Role role = n.node->role();
-  if (is_faulty_ && adversary_ == Adversary::kSplitsVotes && role == Role::kPreCandidate &&
-      n.last_role == Role::kFollower) {
-    SimNode* other = RandomRunning();
-    if (other != nullptr && other != &n) other->node->Campaign();
+  if (n.node->role() != n.last_role) {
+    OnNewRole(n);
+    n.last_role = n.node->role();
   }
-  // The worst moment to lose the old leader: another node is about to be elected, and it does not
-  // hear of it.
-  const bool stands = is_faulty_ && role == Role::kCandidate && n.last_role != Role::kCandidate;
-  if (stands && adversary_ == Adversary::kIsolatesOldLeaders && random_.OneIn(4)) {
-    SimNode* leader = FindLeader();
-    if (leader != nullptr) Isolate(leader->id);
-  }
-  // And for a voter to forget.
-  if (stands && random_.OneIn(2) &&
-      (adversary_ == Adversary::kRestartsVoters || adversary_ == Adversary::kSplitsVotes)) {
-    SimNode& other = *nodes_[random_.Uniform(nodes_.size())];
-    if (other.node && &other != &n) restart_soon_ = other.id;
-  }
-  n.last_role = n.node->role();
   // Now and then several calls share one Ready.
   if (is_faulty_ && random_.OneIn(4)) return;
   while (n.node->HasReady()) HandleReady(n);
@@ -162,7 +218,7 @@ void Simulator::HandleReady(SimNode& n) {
     pending.write = {ready.persist_number, ready.hard_state, std::move(ready.entries),
                      ready.snapshot};
     pending.after_sync = std::move(ready.messages_after_sync);
-    pending.done_at = now_ + random_.Uniform(is_faulty_ ? kTick : 10);
+    pending.done_at = now_ + random_.Uniform(is_faulty_ ? n.sync_time : 10);
     if (pending.write.hard_state) {
       if (breach_ == Breach::kVotesAreNotPersisted) pending.write.hard_state->voted_for = kNoNode;
       if (breach_ == Breach::kHardStateIsNotPersisted) pending.write.hard_state.reset();
@@ -174,7 +230,7 @@ void Simulator::HandleReady(SimNode& n) {
     n.disk.push_back(std::move(pending));
     if (breach_ == Breach::kLeaderCountsBeforeTheSync) n.node->OnPersisted(number);
   } else {
-    CHECK(ready.messages_after_sync.empty() || n.disk.empty());
+    if (breach_ == Breach::kNone) CHECK(ready.messages_after_sync.empty() || n.disk.empty());
     for (Message& m : ready.messages_after_sync) Send(std::move(m));
   }
   if (ready.snapshot) {
@@ -182,7 +238,12 @@ void Simulator::HandleReady(SimNode& n) {
     n.state = {ready.snapshot->index, n.snapshot_states.at(ready.snapshot->index)};
   }
   for (Entry& entry : ready.committed) {
-    if (breach_ == Breach::kNone) CHECK_LE(entry.index, n.storage.last_index());
+    // The state machine never runs ahead of the own disk.
+    if (breach_ != Breach::kLeaderCountsBeforeTheSync) {
+      Result<Term> term = n.storage.TermAt(entry.index);
+      CHECK_OK(term.status());
+      CHECK_EQ(*term, entry.term);
+    }
     acknowledged_ = std::max(acknowledged_, entry.index);
     n.to_apply.push_back(std::move(entry));
   }
@@ -204,13 +265,18 @@ void Simulator::CompleteWrites(SimNode& n, bool all) {
   while (!n.disk.empty() && (all || n.disk.front().done_at <= now_)) {
     PendingWrite done = std::move(n.disk.front());
     n.disk.pop_front();
-    n.storage.Apply(done.write);
-    if (done.write.snapshot) {
-      Index index = done.write.snapshot->index;
-      n.flushed = {index, n.snapshot_states[index]};
-    }
+    Persist(n, done.write);
     for (Message& m : done.after_sync) Send(std::move(m));
-    if (breach_ != Breach::kLeaderCountsBeforeTheSync) n.node->OnPersisted(done.write.number);
+    uint64_t number = done.write.number;
+    if (breach_ == Breach::kAcknowledgesByIndex && !done.write.entries.empty()) {
+      const Index last = done.write.entries.back().index;
+      for (const PendingWrite& later : n.disk) {
+        if (later.write.entries.empty()) continue;
+        if (later.write.entries.back().index > last) break;
+        number = later.write.number;
+      }
+    }
+    if (breach_ != Breach::kLeaderCountsBeforeTheSync) n.node->OnPersisted(number);
     After(n);
   }
 }
@@ -234,6 +300,13 @@ void Simulator::Apply(SimNode& n, size_t count) {
 
 void Simulator::Send(Message m) {
   CHECK_NE(m.to, kNoNode);
+  if (m.type == MessageType::kTimeoutNow) hands_over_ = m.from;
+  // The worst moment for a voter to forget.
+  const bool votes = is_faulty_ && m.type == MessageType::kVoteReply && !m.reject;
+  if (votes && (adversary_ == Adversary::kRestartsVoters || adversary_ == Adversary::kSplitsVotes ||
+                adversary_ == Adversary::kTransfersTwice)) {
+    if (random_.OneIn(2)) Doom(m.from, kTick);
+  }
   if (m.to >= cut_.size() || Cut(m.from, m.to)) return;
   uint64_t copies = 1;
   if (is_faulty_ && random_.Uniform(100) < loss_percent_) copies = 0;
@@ -259,7 +332,9 @@ void Simulator::SendSnapshot(SimNode& from, const Message& m) {
   d.message.term = from.run;
   d.snapshot.metadata.index = index;
   d.snapshot.metadata.term = *from.node->TermAt(index);
-  d.snapshot.metadata.membership = *from.node->MembershipAt(index);
+  d.snapshot.metadata.membership = breach_ == Breach::kSnapshotHasTheLatestMembership
+                                       ? from.node->membership()
+                                       : *from.node->MembershipAt(index);
   d.snapshot.state = from.state.hash;
   network_.push(std::move(d));
 }
@@ -278,6 +353,7 @@ void Simulator::Deliver(Delivery d) {
       // The transfer ends when the receiver holds it durably.
       while (to.node->HasReady()) HandleReady(to);
       CompleteWrites(to, true);
+      if (is_faulty_ && random_.OneIn(4)) Doom(to.id, kTick);
     }
     SimNode& from = *nodes_[m.from - 1];
     if (from.node && from.run == m.term) {
@@ -312,7 +388,8 @@ void Simulator::ClientAction() {
       if (random_.OneIn(4)) n->node->Campaign();
       break;
     case 2: {
-      if (!changes_membership_ || !random_.OneIn(3)) break;
+      if (!changes_membership_) break;
+      if (adversary_ != Adversary::kChangesMembers && !random_.OneIn(3)) break;
       if (leader != nullptr) n = leader;
       Membership target;
       for (auto& member : nodes_) {
@@ -320,7 +397,11 @@ void Simulator::ClientAction() {
         if (kind == 0) target.learners.push_back(member->id);
         if (kind == 1) target.voters.push_back(member->id);
       }
-      if (n->node->ProposeConfChange(target).ok()) ++result_.conf_changes;
+      if (!n->node->ProposeConfChange(target).ok()) break;
+      ++result_.conf_changes;
+      if (adversary_ != Adversary::kChangesMembers) break;
+      if (random_.OneIn(2)) CutSomeOf(n->id);
+      if (random_.OneIn(4)) Doom(n->id, 6 * kTick);
       break;
     }
     case 3: {  // flush and cut
@@ -348,7 +429,9 @@ void Simulator::ClientAction() {
     default: {
       if (leader != nullptr && !random_.OneIn(5)) n = leader;
       std::string data = "w" + std::to_string(++proposals_);
-      data.resize(data.size() + random_.Uniform(random_.OneIn(10) ? 400 : 30), 'x');
+      // An entry of more than max_append_bytes travels alone.
+      const bool is_large = random_.OneIn(adversary_ == Adversary::kCrashesYoungLeaders ? 2 : 10);
+      data.resize(data.size() + random_.Uniform(is_large ? 400 : 30), 'x');
       (void)n->node->Propose(std::make_shared<const std::string>(std::move(data))).ok();
     }
   }
@@ -358,6 +441,44 @@ void Simulator::ClientAction() {
 void Simulator::Isolate(NodeId id) {
   for (NodeId other = 1; other < cut_.size(); ++other) {
     cut_[id][other] = cut_[other][id] = other != id;
+  }
+}
+
+void Simulator::HealLinks() {
+  for (auto& row : cut_) std::fill(row.begin(), row.end(), false);
+}
+
+// From now on only some of the others hear `id`.
+void Simulator::CutSomeOf(NodeId id) {
+  HealLinks();
+  for (NodeId other = 1; other < cut_.size(); ++other) {
+    if (other != id && random_.OneIn(2)) cut_[id][other] = true;
+  }
+}
+
+// What an adversary does beside reacting to elections.
+void Simulator::Provoke() {
+  SimNode* leader = FindLeader();
+  if (leader == nullptr || leader->paused_until > now_) return;
+  const NodeId other = 1 + random_.Uniform(nodes_.size());
+  if (adversary_ == Adversary::kTemptsVoters && random_.OneIn(500)) {
+    HealLinks();
+    switch (random_.Uniform(4)) {
+      case 0:
+        Isolate(leader->id);
+        break;
+      case 1:
+        leader->paused_until = now_ + 10 * kTick + random_.Uniform(30 * kTick);
+        break;
+      default:
+        cut_[leader->id][other] = cut_[other][leader->id] = other != leader->id;
+    }
+  }
+  const bool again = leader->id == hands_over_ && random_.OneIn(2);
+  if (adversary_ == Adversary::kTransfersTwice && other != leader->id &&
+      (again || random_.OneIn(200))) {
+    if (leader->node->TransferLeadership(other).ok()) ++result_.transfers;
+    After(*leader);
   }
 }
 
@@ -406,7 +527,7 @@ void Simulator::Disturb() {
       break;
     }
     default:
-      for (auto& row : cut_) std::fill(row.begin(), row.end(), false);
+      HealLinks();
       for (auto& down : nodes_) {
         if (!down->node && random_.OneIn(2)) Start(*down);
       }
@@ -433,12 +554,25 @@ void Simulator::CheckLeases() {
 
 void Simulator::Step() {
   now_ += kStep;
-  if (restart_soon_ != kNoNode && random_.OneIn(10)) {
-    SimNode& n = *nodes_[restart_soon_ - 1];
-    restart_soon_ = kNoNode;
+  if (doomed_ != kNoNode && doomed_at_ <= now_) {
+    SimNode& n = *nodes_[doomed_ - 1];
+    doomed_ = kNoNode;
     if (n.node && is_faulty_) {
       Crash(n);
       Start(n);
+    }
+  }
+  for (auto& n : nodes_) {
+    if (!n->node || n->paused_until > now_) continue;
+    if (breach_ == Breach::kTicksOfAPauseAreForgotten && n->next_tick + n->tick_interval <= now_) {
+      n->next_tick = now_;
+    }
+    // After a pause all that was missed, at once, and before anything else is heard.
+    while (n->next_tick <= now_) {
+      n->last_tick = n->next_tick;
+      n->next_tick += n->tick_interval;
+      n->node->Tick();
+      After(*n);
     }
   }
   while (!network_.empty() && network_.top().at <= now_) {
@@ -448,16 +582,6 @@ void Simulator::Step() {
   }
   for (auto& n : nodes_) {
     if (!n->node || n->paused_until > now_) continue;
-    if (breach_ == Breach::kTicksOfAPauseAreForgotten && n->next_tick + n->tick_interval <= now_) {
-      n->next_tick = now_;
-    }
-    // After a pause all that was missed, at once.
-    while (n->next_tick <= now_) {
-      n->last_tick = n->next_tick;
-      n->next_tick += n->tick_interval;
-      n->node->Tick();
-      After(*n);
-    }
     CompleteWrites(*n, false);
     Apply(*n, is_faulty_ ? random_.Uniform(4) : 1000);
   }
@@ -506,7 +630,7 @@ std::string Simulator::Describe() const {
 
 void Simulator::HealAndAgree() {
   is_faulty_ = false;
-  for (auto& row : cut_) std::fill(row.begin(), row.end(), false);
+  HealLinks();
   for (auto& n : nodes_) {
     n->paused_until = 0;
     if (!n->node) Start(*n);
@@ -545,6 +669,7 @@ SimulationResult Simulator::Run() {
   while (now_ < kFaultyTime) {
     Step();
     if (random_.OneIn(3)) ClientAction();
+    Provoke();
     if (random_.OneIn(fault_interval_)) Disturb();
   }
   HealAndAgree();

@@ -38,6 +38,9 @@ enum class Breach : uint8_t {
   kLeaderCountsBeforeTheSync,  // OnPersisted before the write is durable
   kTicksOfAPauseAreForgotten,  // and the reader does not look at its clock
   kClocksDriftBeyondTheMargin,
+  kAcknowledgesByIndex,             // the sync of an entry counts for a later one at its index
+  kSnapshotLeavesTheOldLog,         // what the disk held after a snapshot's index stays
+  kSnapshotHasTheLatestMembership,  // not that of its own index
 };
 
 class Simulator {
@@ -49,7 +52,16 @@ class Simulator {
 
  private:
   // Beside faults at random, one kind at the worst moments.
-  enum class Adversary : uint8_t { kNone, kIsolatesOldLeaders, kRestartsVoters, kSplitsVotes };
+  enum class Adversary : uint8_t {
+    kNone,
+    kIsolatesOldLeaders,   // when another node stands for election
+    kRestartsVoters,       // in an election
+    kSplitsVotes,          // several stand at once
+    kCrashesYoungLeaders,  // whose entries reached some of the others (figure 8)
+    kTemptsVoters,         // cuts a follower off, and the leader when it stands; stops leaders
+    kTransfersTwice,       // two successors are asked to stand at once, and voters restart
+    kChangesMembers,       // time and again, and cuts or crashes the leader that does it
+  };
   struct Snapshot {
     SnapshotMetadata metadata;
     uint64_t state = 0;
@@ -77,6 +89,7 @@ class Simulator {
     uint64_t next_tick = 0;
     uint64_t last_tick = 0;
     uint64_t tick_interval = 0;
+    uint64_t sync_time = 0;  // at most
     uint64_t paused_until = 0;
     Role last_role = Role::kFollower;
   };
@@ -97,6 +110,9 @@ class Simulator {
 
   void Start(SimNode& n);
   void Crash(SimNode& n);
+  void Doom(NodeId id, uint64_t within);
+  void OnNewRole(SimNode& n);
+  void Persist(SimNode& n, const DurableWrite& write);
   void Step();
   void Deliver(Delivery delivery);
   void After(SimNode& n);
@@ -107,6 +123,9 @@ class Simulator {
   void SendSnapshot(SimNode& from, const Message& m);
   void ClientAction();
   void Isolate(NodeId id);
+  void HealLinks();
+  void CutSomeOf(NodeId id);
+  void Provoke();
   void Disturb();
   void CheckLeases();
   void HealAndAgree();
@@ -133,7 +152,9 @@ class Simulator {
   std::vector<std::vector<bool>> cut_;
   bool is_faulty_ = true;
   Adversary adversary_ = Adversary::kNone;
-  NodeId restart_soon_ = kNoNode;
+  NodeId doomed_ = kNoNode;  // crashes, and starts again at once
+  uint64_t doomed_at_ = 0;
+  NodeId hands_over_ = kNoNode;  // a TimeoutNow of this leader is under way
   uint64_t loss_percent_ = 0;
   uint64_t duplicate_percent_ = 0;
   uint64_t max_delay_ = 0;

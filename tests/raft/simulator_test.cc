@@ -1,6 +1,7 @@
 // Environment: SEEDS=n runs n seeds from FIRST (1) on, SEED=k runs that one alone.
 #include "tests/raft/simulator.h"
 
+#include <errno.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -9,6 +10,9 @@
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
+#include <string>
+
+#include "tests/raft/test_cluster.h"
 
 namespace metastore::raft {
 namespace {
@@ -19,11 +23,15 @@ constexpr bool kSanitized = true;
 constexpr bool kSanitized = false;
 #endif
 
+constexpr uint64_t kMutantSeeds = 5000;
+
 uint64_t current_seed = 0;
 
 void PrintSeedAndLine(const std::string& line) {
-  std::fprintf(stderr, "%s\nfailing seed: rerun with SEED=%" PRIu64 "\n", line.c_str(),
-               current_seed);
+  std::fprintf(stderr,
+               "%s\nseed %" PRIu64 " fails; the same run again: SEED=%" PRIu64
+               " %s --gtest_filter='RaftSimulatorTest.Invariants*'\n",
+               line.c_str(), current_seed, current_seed, program_invocation_name);
 }
 
 uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
@@ -84,17 +92,45 @@ TEST(RaftSimulatorTest, TheSameSeedGivesTheSameRun) {
   }
 }
 
-// One rule broken, in a process of its own: the seed at whose run something was noticed, or 0.
-uint64_t SeedThatNotices(Fault fault, Breach breach, uint64_t limit) {
+TEST(RaftSimulatorTest, AFailingSeedPrintsTheCommandThatRunsItAgain) {
+  EXPECT_DEATH(
+      {
+        current_seed = 7;
+        SetCheckFailedSink(PrintSeedAndLine);
+        for (;; ++current_seed) {
+          Simulator(current_seed, Fault::kNone, Breach::kHardStateIsNotPersisted).Run();
+        }
+      },
+      "SEED=[0-9]+ .*raft_test --gtest_filter='RaftSimulatorTest.Invariants");
+}
+
+struct Notice {
+  uint64_t seed = 0;  // 0: nobody noticed
+  std::string by;     // the CHECK
+};
+
+int notices = -1;  // where the child writes: each seed before its run, then 0 and the CHECK
+
+void WriteNotice(const std::string& line) {
+  const uint64_t end = 0;
+  const std::string text = line.substr(line.rfind('/') + 1);
+  if (::write(notices, &end, sizeof end) < 0 || ::write(notices, text.data(), text.size()) < 0) {
+    std::_Exit(2);
+  }
+}
+
+// One rule broken, in a process of its own.
+Notice SeedThatNotices(Fault fault, Breach breach, uint64_t limit) {
   int pipe[2];
   CHECK_EQ(::pipe(pipe), 0);
   pid_t child = ::fork();
   CHECK_GE(child, 0);
   if (child == 0) {
     ::close(pipe[0]);
+    notices = pipe[1];
     rlimit no_core = {0, 0};
     ::setrlimit(RLIMIT_CORE, &no_core);
-    SetCheckFailedSink([](const std::string&) {});
+    SetCheckFailedSink(WriteNotice);
     std::fclose(stderr);
     for (uint64_t seed = 1; seed <= limit; ++seed) {
       if (::write(pipe[1], &seed, sizeof seed) != sizeof seed) std::_Exit(2);
@@ -103,12 +139,34 @@ uint64_t SeedThatNotices(Fault fault, Breach breach, uint64_t limit) {
     std::_Exit(0);
   }
   ::close(pipe[1]);
-  uint64_t last = 0, seed;
-  while (::read(pipe[0], &seed, sizeof seed) == sizeof seed) last = seed;
+  Notice notice;
+  uint64_t seed;
+  while (::read(pipe[0], &seed, sizeof seed) == sizeof seed && seed != 0) notice.seed = seed;
+  char text[200];
+  for (ssize_t n; (n = ::read(pipe[0], text, sizeof text)) > 0;) notice.by.append(text, n);
   ::close(pipe[0]);
   int status = 0;
   CHECK_EQ(::waitpid(child, &status, 0), child);
-  return WIFSIGNALED(status) ? last : 0;
+  if (!WIFSIGNALED(status)) notice.seed = 0;
+  return notice;
+}
+
+TEST(RaftInvariantsTest, TwoMembershipChangesAtOnceAreSeen) {
+  TestCluster c(3, [](Config* config) { config->fault = Fault::kTwoChangesAtOnce; });
+  c.Elect(1);
+  c.Isolate(1);
+  ASSERT_TRUE(c[1]->ProposeConfChange({{1, 2}, {}, {}}).ok());
+  c.Drain(1);
+  ASSERT_TRUE(c[1]->ProposeConfChange({{1, 2, 4}, {}, {}}).ok());
+  EXPECT_DEATH(c.Drain(1), "before->first <= leader.commit_index");
+}
+
+TEST(RaftInvariantsTest, AMembershipChangeBeforeTheTermsFirstCommitIsSeen) {
+  TestCluster c(3, [](Config* config) { config->fault = Fault::kChangeBeforeTermCommitted; });
+  c.drop = [](const Message& m) { return m.type == MessageType::kAppend; };
+  c.Elect(1);
+  ASSERT_TRUE(c[1]->ProposeConfChange({{1, 2}, {}, {}}).ok());
+  EXPECT_DEATH(c.Drain(1), "committed == change.term");
 }
 
 TEST(RaftSimulatorTest, EachRuleThatIsBrokenAloneIsNoticed) {
@@ -117,38 +175,40 @@ TEST(RaftSimulatorTest, EachRuleThatIsBrokenAloneIsNoticed) {
     const char* name;
     Fault fault;
     Breach breach;
-    // It takes tens of thousands of seeds: `make sim` looks for it.
-    bool rare = false;
   };
   const Broken broken[] = {
-      {"commits an old term's entry by counting", Fault::kCommitsOldTermByCounting, Breach::kNone,
-       true},
+      {"commits an old term's entry by counting", Fault::kCommitsOldTermByCounting, Breach::kNone},
       {"no entry at the start of a term", Fault::kNoEntryAtTheStartOfTerm, Breach::kNone},
       {"two changes at once", Fault::kTwoChangesAtOnce, Breach::kNone},
       {"change before the term's first commit", Fault::kChangeBeforeTermCommitted, Breach::kNone,
        true},
       {"learners count", Fault::kLearnersCount, Breach::kNone},
       {"only the new majority of a joint one", Fault::kOnlyTheNewMajority, Breach::kNone},
-      {"votes during a lease", Fault::kVotesDuringALease, Breach::kNone, true},
+      {"votes during a lease", Fault::kVotesDuringALease, Breach::kNone},
       {"truncates without conflict", Fault::kTruncatesWithoutConflict, Breach::kNone},
       {"reads without a round", Fault::kReadsWithoutARound, Breach::kNone},
       {"votes for a shorter log", Fault::kVotesForAShorterLog, Breach::kNone},
       {"votes twice in a term", Fault::kVotesTwiceInATerm, Breach::kNone},
       {"heartbeats commit what is unmatched", Fault::kHeartbeatCommitsUnmatched, Breach::kNone},
       {"lease outlives a transfer", Fault::kLeaseOutlivesATransfer, Breach::kNone},
-      {"votes are not persisted", Fault::kNone, Breach::kVotesAreNotPersisted, true},
+      {"votes are not persisted", Fault::kNone, Breach::kVotesAreNotPersisted},
       {"hard state is not persisted", Fault::kNone, Breach::kHardStateIsNotPersisted},
       {"acknowledges before the sync", Fault::kNone, Breach::kAcknowledgesBeforeTheSync},
       {"leader counts before the sync", Fault::kNone, Breach::kLeaderCountsBeforeTheSync},
       {"ticks of a pause are forgotten", Fault::kNone, Breach::kTicksOfAPauseAreForgotten},
       {"clocks drift beyond the margin", Fault::kNone, Breach::kClocksDriftBeyondTheMargin},
+      {"changes in force when committed", Fault::kChangeInForceAtCommit, Breach::kNone},
+      {"syncs acknowledged by index (ABA)", Fault::kNone, Breach::kAcknowledgesByIndex},
+      {"a snapshot leaves the old log", Fault::kNone, Breach::kSnapshotLeavesTheOldLog},
+      {"a snapshot of the latest membership", Fault::kNone,
+       Breach::kSnapshotHasTheLatestMembership},
   };
-  const bool all = std::getenv("MUTANT_SEEDS") != nullptr;
   for (const Broken& b : broken) {
-    if (b.rare && !all) continue;
-    uint64_t seed = SeedThatNotices(b.fault, b.breach, FromEnvironment("MUTANT_SEEDS", 5000));
-    std::printf("%-40s noticed with seed %" PRIu64 "\n", b.name, seed);
-    EXPECT_NE(seed, 0u) << b.name << " goes unnoticed";
+    const Notice notice =
+        SeedThatNotices(b.fault, b.breach, FromEnvironment("MUTANT_SEEDS", kMutantSeeds));
+    std::printf("%-40s seed %5" PRIu64 "  %.90s\n", b.name, notice.seed,
+                notice.by.substr(0, notice.by.find('\n')).c_str());
+    EXPECT_NE(notice.seed, 0u) << b.name << " goes unnoticed";
   }
 }
 

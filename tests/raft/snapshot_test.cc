@@ -1,6 +1,7 @@
 // Snapshots and the cut log: Raft 7.
 #include <gtest/gtest.h>
 
+#include "raft/membership.h"
 #include "tests/raft/test_cluster.h"
 
 namespace metastore::raft {
@@ -105,6 +106,49 @@ TEST(RaftSnapshotTest, ASnapshotThatComesBeforeAnyMessageOfItsTermBringsTheTerm)
   // A log that ends in term 4 below a hard state of term 1 could not be started from.
   n.node = std::make_unique<Node>(n.storage.MakeConfig(1, 9), &n.storage);
   EXPECT_EQ(n->last_index(), 9u);
+}
+
+TEST(RaftSnapshotTest, Section7_TheMembershipOfEachIndexIsKnownAcrossCutsAndRestarts) {
+  TestCluster c(3);
+  c.Elect(1);  // 1
+  const Membership all{{1, 2, 3}, {}, {}}, two{{1, 2}, {}, {3}};
+  c.Write(1, "a");                                 // 2
+  ASSERT_TRUE(c[1]->ProposeConfChange(two).ok());  // 3
+  c.Settle();
+  c.Write(1, "b");                                 // 4
+  ASSERT_TRUE(c[1]->ProposeConfChange(all).ok());  // 5
+  c.Settle();
+  c.Write(1, "c");  // 6
+  const std::vector<Membership> of = {all, all, all, two, two, all, all};
+  for (Index i = 0; i <= 6; ++i) EXPECT_EQ(*c[1]->MembershipAt(i), of[i]) << i;
+  EXPECT_EQ(c[1]->MembershipAt(7).code(), Code::kNotFound);
+  // A cut between the changes, then a start from it.
+  CutLog(c[1], 4);
+  for (bool restarted : {false, true}) {
+    if (restarted) c.Restart(1);
+    EXPECT_EQ(c[1]->MembershipAt(3).code(), Code::kNotFound);
+    for (Index i = 4; i <= 6; ++i) EXPECT_EQ(*c[1]->MembershipAt(i), of[i]) << i;
+  }
+}
+
+TEST(RaftSnapshotTest, Thesis4_1_AChangeCutOffBehindASnapshotFallsBackToTheSnapshotsMembership) {
+  Alone n({1, 2, 3});
+  n.Step(MakeMessage(MT::kHeartbeat, 2, 2));
+  const Membership restored{{1, 2}, {}, {3}};
+  ASSERT_TRUE(n->RestoreSnapshot({9, 2, restored}));
+  n.Drain();
+  Message append = MakeAppend(2, 2, {2, 9}, {2}, 9);
+  append.entries[0].type = EntryType::kConfChange;
+  append.entries[0].data = Data(EncodeMembership({{1, 2, 3}, {}, {}}));
+  n.Step(append);
+  EXPECT_EQ(n->membership().voters, (std::vector<NodeId>{1, 2, 3}));
+  // Another leader replaces the change that was never committed.
+  n.Step(MakeAppend(3, 3, {2, 9}, {3}, 9));
+  EXPECT_EQ(n->membership(), restored);
+  // So it is for a node that starts on that disk.
+  n.node = std::make_unique<Node>(n.storage.MakeConfig(1, 9), &n.storage);
+  EXPECT_EQ(n->membership(), restored);
+  EXPECT_EQ(*n->MembershipAt(9), restored);
 }
 
 TEST(RaftSnapshotTest, ASnapshotDiscardsWritesUnderWay) {

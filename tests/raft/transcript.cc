@@ -259,7 +259,7 @@ void Transcript::Execute(const Words& words) {
     network_.clear();
     cut_.clear();
     snapshots_.clear();
-    invariants_ = {};
+    invariants_ = ClusterInvariants();
     runs_ = 0;
     base_ = {};
     base_.election_ticks = static_cast<int>(Number("election", 10));
