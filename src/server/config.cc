@@ -90,7 +90,7 @@ constexpr OptionSpec kOptions[] = {
      kAtStart, "", "Recent log entries in memory, so that followers are not served from disk."},
     {"log-flush", kMemory, &Settings::log_flush_bytes, "bytes", "256mb", 1 << 20, kMaxBytes,
      kAtStart, "", "Log written since the last flush at which data is flushed: bounds replay."},
-    {"snapshot-rate", kMemory, &Settings::snapshot_bytes_per_s, "bytes/s", "0", 0, kMaxBytes,
+    {"snapshot-rate", kMemory, &Settings::snapshot_bytes_per_s, "bytes/s", "64mb", 0, kMaxBytes,
      kAtStart, "",
      "Speed of sending snapshots, all together, so that it leaves room for clients; 0: no limit."},
     {"record-cache", kMemory, &Settings::record_cache_bytes, "bytes", "160mb", 0, kMaxBytes,

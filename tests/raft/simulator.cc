@@ -40,8 +40,9 @@ Simulator::Simulator(uint64_t seed, Fault fault, Breach breach)
     pool = voters = 3;
   }
   if (adversary_ == Adversary::kChangesMembers) {
-    pool = 3 + random_.Uniform(3);
-    voters = std::min(voters, pool);
+    // Of five, four: one more and one less have majorities that do not overlap.
+    pool = random_.OneIn(2) ? 5 : 3 + random_.Uniform(3);
+    voters = pool == 5 ? 4 : std::min(voters, pool);
     changes_membership_ = true;
   }
   if (!changes_membership_) pool = voters;
@@ -152,6 +153,15 @@ Simulator::SimNode* Simulator::FindLeader() {
   return leader;
 }
 
+Membership Simulator::OneVoterMoreOrLess(const SimNode& n) {
+  Membership target = n.node->membership();
+  const NodeId id = 1 + random_.Uniform(nodes_.size());
+  if (std::erase(target.voters, id) == 0) target.voters.push_back(id);
+  std::erase(target.learners, id);
+  target.voters_outgoing.clear();
+  return target;
+}
+
 void Simulator::OnNewRole(SimNode& n) {
   const Role role = n.node->role();
   if (role == Role::kLeader) ++result_.elections;
@@ -162,7 +172,12 @@ void Simulator::OnNewRole(SimNode& n) {
     case Adversary::kNone:
     case Adversary::kRestartsVoters:
     case Adversary::kTransfersTwice:
+      break;
     case Adversary::kChangesMembers:
+      // A change as a term's first deed, which some do not hear of (Ongaro 2015).
+      if (role != Role::kLeader || random_.OneIn(4)) break;
+      if (!n.node->ProposeConfChange(OneVoterMoreOrLess(n)).ok()) break;
+      CutSomeOf(n.id);
       break;
     case Adversary::kSplitsVotes:
       // Two candidates of one term share the votes.
@@ -392,15 +407,19 @@ void Simulator::ClientAction() {
       if (adversary_ != Adversary::kChangesMembers && !random_.OneIn(3)) break;
       if (leader != nullptr) n = leader;
       Membership target;
-      for (auto& member : nodes_) {
-        uint64_t kind = random_.Uniform(3);
-        if (kind == 0) target.learners.push_back(member->id);
-        if (kind == 1) target.voters.push_back(member->id);
+      if (adversary_ == Adversary::kChangesMembers && random_.OneIn(2)) {
+        target = OneVoterMoreOrLess(*n);
+      } else {
+        for (auto& member : nodes_) {
+          uint64_t kind = random_.Uniform(3);
+          if (kind == 0) target.learners.push_back(member->id);
+          if (kind == 1) target.voters.push_back(member->id);
+        }
       }
       if (!n->node->ProposeConfChange(target).ok()) break;
       ++result_.conf_changes;
       if (adversary_ != Adversary::kChangesMembers) break;
-      if (random_.OneIn(2)) CutSomeOf(n->id);
+      if (!random_.OneIn(4)) CutSomeOf(n->id);
       if (random_.OneIn(4)) Doom(n->id, 6 * kTick);
       break;
     }

@@ -133,6 +133,7 @@ class Simulator {
   std::string Describe() const;
   SimNode* RandomRunning();
   SimNode* FindLeader();
+  Membership OneVoterMoreOrLess(const SimNode& n);
   bool Cut(NodeId from, NodeId to) const;
   void Note(uint64_t value);
 
