@@ -236,6 +236,8 @@ TEST(StorageFaultTest, AFlippedBitInAHalfReceivedSnapshotIsRepaired) {
       acknowledged[key] = value;
     }
   }
+  // The log is cut behind a flush, in its own time; before that no snapshot is needed.
+  ASSERT_TRUE(WaitFor([&] { return cluster.node(leader).Metric("raft_log_first_index") > 20; }));
   Node& node = cluster.node(behind);
   const std::string in = node.data_dir() + "/snapshot/in";
   // The largest file that is there; the transfer goes on meanwhile.
