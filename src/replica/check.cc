@@ -131,10 +131,12 @@ void StateCheck::CheckSystem(std::string_view key, std::string_view value,
       std::string_view id = rest;
       uint64_t node, incarnation, seq;
       if (!TakeBig64(&id, &node) || !id.empty() || !TakeBig64(&value, &incarnation) ||
-          !TakeBig64(&value, &seq) || !value.empty()) {
+          !TakeBig64(&value, &seq) || (!value.empty() && value != "\1")) {
         return bad("the session " + Printable(key) + " does not decode");
       }
-      if (identity && node == identity->node_id && incarnation > engine::SessionOf(*identity)) {
+      // One that ended is of the disk that this id had before its removal.
+      if (identity && node == identity->node_id && value.empty() &&
+          incarnation > engine::SessionOf(*identity)) {
         bad("the session of this node is of a run that this disk has not had");
       }
       return;

@@ -18,7 +18,7 @@ using engine::Family;
 // Smaller replies always have room: the number of commands under way bounds them.
 constexpr size_t kLargeReplyBytes = 16 << 10;
 
-// session value    := incarnation:be64 seq:be64
+// session value    := incarnation:be64 seq:be64 ended:(nothing | 0x01)
 // membership value := index:be64 membership      (the entry that brought it; 0: the first one)
 
 }  // namespace
@@ -78,6 +78,7 @@ void StateMachine::Reload() {
     SessionState& session = sessions_[node];
     CHECK(TakeBig64(&value, &session.incarnation));
     CHECK(TakeBig64(&value, &session.seq));
+    session.ended = !value.empty();
   }
   auto own = sessions_.find(node_);
   if (own != sessions_.end() && own->second.incarnation == incarnation_) {
@@ -125,15 +126,12 @@ void StateMachine::ApplyEntry(const raft::Entry& entry, std::vector<LaneReply>* 
   if (engine_->txn().databases().prefix != databases.prefix) must_commit_ = true;
 }
 
-// A node that comes back under an id begins anew, with numbers that say nothing about those of
-// the disk that it had before.
 void StateMachine::EndSessionsOfStrangers() {
-  std::erase_if(sessions_, [this](const auto& session) {
-    if (raft::IsMember(membership_.membership, session.first)) return false;
-    std::erase(touched_sessions_, session.first);
-    engine_->txn().Delete(Family::kSystem, engine::SessionKey(session.first));
-    return true;
-  });
+  for (auto& [node, session] : sessions_) {
+    if (session.ended || raft::IsMember(membership_.membership, node)) continue;
+    session.ended = true;
+    Touch(node);
+  }
 }
 
 void StateMachine::ApplyBatches(EntryReader* reader, std::vector<LaneReply>* replies) {
@@ -143,17 +141,18 @@ void StateMachine::ApplyBatches(EntryReader* reader, std::vector<LaneReply>* rep
     if (next.code() == Code::kNotFound) return;
     CHECK_OK(next);
     SessionState& session = sessions_[header.node];
-    if (header.incarnation < session.incarnation) continue;  // of a run that has ended
+    if (header.incarnation < session.incarnation && !session.ended) continue;  // of an earlier run
     // The end of the old run is part of the state even if nothing of the new one is applied here,
     // or a replica that reads its state anew would go on with the old run.
-    if (header.incarnation > session.incarnation) {
-      session = {header.incarnation, 0};
+    if (header.incarnation != session.incarnation) {
+      session = {header.incarnation, 0, false};
       Touch(header.node);
     }
     // A repeat is skipped, and so is a batch behind a gap: the missing ones are on their way from
     // the same node, followed by this one again.
     if (header.seq != session.seq + 1) continue;
     session.seq = header.seq;
+    session.ended = false;
     Touch(header.node);
     bool own = header.node == node_ && header.incarnation == incarnation_;
     if (!own) {
@@ -246,6 +245,7 @@ void StateMachine::Commit() {
     std::string value;
     PutBig64(&value, session.incarnation);
     PutBig64(&value, session.seq);
+    if (session.ended) value.push_back('\1');
     txn.Put(Family::kSystem, engine::SessionKey(node), std::move(value));
   }
   touched_sessions_.clear();

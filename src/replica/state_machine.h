@@ -24,6 +24,11 @@ namespace metastore::replica {
 struct SessionState {
   uint64_t incarnation = 0;
   uint64_t seq = 0;  // the last one applied
+  // The node was removed. Added again it has another disk as a rule, whose numbers say nothing
+  // about this one's, so any other incarnation may follow. The same one may go on, though: a node
+  // that was cut off can be removed and added again without hearing of it, and then hands over
+  // anew what was applied before.
+  bool ended = false;
   friend bool operator==(const SessionState&, const SessionState&) = default;
 };
 
@@ -74,7 +79,7 @@ class StateMachine {
   const AppliedMembership& membership() const { return membership_; }
   // The membership that the cluster was founded with, where none is known.
   void AdoptMembership(const raft::Membership& membership);
-  // What is applied of this node's own session. It stays when the node's removal ends the session.
+  // What is applied of this node's own session.
   uint64_t own_seq() const { return own_seq_; }
   uint64_t expired_keys() const { return expired_keys_; }
 

@@ -286,6 +286,10 @@ TEST_F(CheckTest, SystemRecordsThatMakeNoSense) {
   PutBig64(&session, 1);
   EXPECT_EQ(finding_with(engine::SessionKey(1), session),
             "damage: system: the session of this node is of a run that this disk has not had");
+  EXPECT_TRUE(finding_with(engine::SessionKey(1), session + '\2').ends_with("does not decode"));
+  // That of an earlier member of this id, on a disk of its own, is no damage.
+  ChangeState([&](Txn& txn) { txn.Put(Family::kSystem, engine::SessionKey(1), session + '\1'); });
+  EXPECT_EQ(Check(0), Lines());
 }
 
 // --- the log -------------------------------------------------------------------------------------

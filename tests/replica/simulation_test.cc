@@ -12,9 +12,9 @@ uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
   return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
-// SEED=n runs that one; SEEDS=n that many.
+// SEED=n runs that one; SEEDS=n that many, from FIRST (1) on.
 TEST(ReplicaSimulationTest, AcknowledgedIsKeptOnceAndReadsAreNeverStale) {
-  uint64_t first = FromEnvironment("SEED", 1);
+  uint64_t first = FromEnvironment("SEED", FromEnvironment("FIRST", 1));
   uint64_t count = std::getenv("SEED") != nullptr ? 1 : FromEnvironment("SEEDS", 40);
   SimulationResult sum;
   for (uint64_t seed = first; seed < first + count; ++seed) {
@@ -46,7 +46,7 @@ TEST(ReplicaSimulationTest, AcknowledgedIsKeptOnceAndReadsAreNeverStale) {
 }
 
 TEST(ReplicaSimulationTest, TheSameHoldsWhileNodesComeAndGo) {
-  uint64_t first = FromEnvironment("SEED", 1);
+  uint64_t first = FromEnvironment("SEED", FromEnvironment("FIRST", 1));
   uint64_t count = std::getenv("SEED") != nullptr ? 1 : FromEnvironment("SEEDS", 40);
   SimulationResult sum;
   for (uint64_t seed = first; seed < first + count; ++seed) {

@@ -86,6 +86,28 @@ TEST(StateMachineTest, ANodeThatIsRemovedAndAddedAgainBeginsANewSession) {
   EXPECT_EQ(ValueOfKey(engine), "$3\r\nxxx\r\n");
 }
 
+// It was cut off, heard neither of its removal nor of its return, and hands over again what was
+// applied before; then it goes on. Its numbers must be known still, also behind a restart.
+TEST(StateMachineTest, ANodeThatIsAddedAgainWithItsOldDiskGoesOnWithItsSession) {
+  const raft::Entry entries[] = {EntryWith(1, {Batch(3, 9, 1), Batch(3, 9, 2)}),
+                                 ChangeTo(2, {{1, 2}, {}, {}}), ChangeTo(3, {{1, 2}, {}, {3}}),
+                                 EntryWith(4, {Batch(3, 9, 1), Batch(3, 9, 2), Batch(3, 9, 3)}),
+                                 // The mark of the removal is gone: the order of runs counts again.
+                                 EntryWith(5, {Batch(3, 8, 1)})};
+  testing_support::MemoryEngine together, apart;
+  StateMachine machine(&together, 1, 1, FindCommand);
+  std::vector<LaneReply> replies;
+  for (const raft::Entry& entry : entries) machine.Apply(entry, &replies);
+  machine.Commit();
+  for (const raft::Entry& entry : entries) {
+    StateMachine restarted(&apart, 1, 1, FindCommand);
+    restarted.Apply(entry, &replies);
+    restarted.Commit();
+  }
+  EXPECT_EQ(ValueOfKey(together), "$3\r\nxxx\r\n");
+  EXPECT_TRUE(together.tables() == apart.tables());
+}
+
 TEST(StateMachineTest, TheEndOfItsOwnSessionTakesNoAnswerBack) {
   testing_support::MemoryEngine engine;
   StateMachine machine(&engine, 1, 1, FindCommand);
