@@ -170,7 +170,7 @@ test: test-deps
 	+@$(AGAIN) CONFIG=asan run-unit
 	+@$(AGAIN) CONFIG=asan replay-corpus
 
-# The simulators for as long as wanted: SEEDS of them, the core's from FIRST on. Then every broken
+# The simulators for as long as wanted: SEEDS of them from FIRST on. Then every broken
 # rule, each until some seed notices it.
 SEEDS ?= 100000
 FIRST ?= 1
@@ -178,7 +178,7 @@ MUTANT_SEEDS ?= 100000
 sim: test-deps
 	+@$(AGAIN) $(BUILD)/tests/raft_test $(BUILD)/tests/replica_test
 	SEEDS=$(SEEDS) FIRST=$(FIRST) $(BUILD)/tests/raft_test --gtest_brief=1 --gtest_filter='RaftSimulatorTest.Invariants*'
-	SEEDS=$(SEEDS) $(BUILD)/tests/replica_test --gtest_brief=1 --gtest_filter='*Simulation*'
+	SEEDS=$(SEEDS) FIRST=$(FIRST) $(BUILD)/tests/replica_test --gtest_brief=1 --gtest_filter='*Simulation*'
 	MUTANT_SEEDS=$(MUTANT_SEEDS) $(BUILD)/tests/raft_test --gtest_brief=1 --gtest_filter='RaftSimulatorTest.EachRule*'
 
 # Real processes: METASTORE names the binary under test.

@@ -318,6 +318,9 @@ void RaftDriver::PromoteLearners() {
     const raft::Peer* peer = raft::FindPeer(current, status.id);
     if (peer == nullptr || !peer->promote || !status.learner || !status.active) continue;
     if (caught_up == 0 || status.match_index < caught_up) continue;
+    // Before its log holds its own addition it votes for nobody, and may be needed as soon as it
+    // counts.
+    if (status.match_index < peer->added.index) continue;
     std::erase(target.learners, status.id);
     target.voters.push_back(status.id);
     for (raft::Peer& changed : target.peers) {

@@ -18,6 +18,7 @@ namespace metastore::raft {
 
 struct SimulationResult {
   uint64_t fingerprint = 0;
+  uint64_t nodes = 0;  // members and those who wait to be added
   uint64_t committed = 0;
   uint64_t lease_checks = 0;
   uint64_t reads_answered = 0;

@@ -54,8 +54,10 @@ TEST(RaftSimulatorTest, InvariantsHoldUnderFaultsAndTheClusterAgreesAfterThem) {
       std::getenv("SEED") != nullptr ? 1 : FromEnvironment("SEEDS", kSanitized ? 300 : 10'000);
   std::printf("seeds %" PRIu64 " to %" PRIu64 "\n", first, first + seeds - 1);
   SimulationResult sum;
+  uint64_t seeds_of[8] = {};  // by the number of nodes
   for (uint64_t seed = first; seed < first + seeds; ++seed) {
     SimulationResult r = Simulate(seed);
+    ++seeds_of[r.nodes];
     sum.committed += r.committed;
     sum.lease_checks += r.lease_checks;
     sum.reads_answered += r.reads_answered;
@@ -71,6 +73,9 @@ TEST(RaftSimulatorTest, InvariantsHoldUnderFaultsAndTheClusterAgreesAfterThem) {
               ", reads %" PRIu64 " answered %" PRIu64 " refused, lease checks %" PRIu64 "\n",
               sum.committed, sum.elections, sum.crashes, sum.snapshots, sum.conf_changes,
               sum.transfers, sum.reads_answered, sum.reads_refused, sum.lease_checks);
+  std::printf("seeds of 1 to 7 nodes:");
+  for (uint64_t nodes = 1; nodes <= 7; ++nodes) std::printf(" %" PRIu64, seeds_of[nodes]);
+  std::printf("\n");
   if (seeds < 100) return;
   // A simulation in which something never happens does not test it.
   EXPECT_GT(sum.committed, seeds);
@@ -82,6 +87,8 @@ TEST(RaftSimulatorTest, InvariantsHoldUnderFaultsAndTheClusterAgreesAfterThem) {
   EXPECT_GT(sum.reads_answered, seeds);
   EXPECT_GT(sum.reads_refused, 0u);
   EXPECT_GT(sum.lease_checks, seeds);
+  EXPECT_GT(seeds_of[5], seeds / 10);
+  EXPECT_GT(seeds_of[7], seeds / 20);
 }
 
 TEST(RaftSimulatorTest, TheSameSeedGivesTheSameRun) {
