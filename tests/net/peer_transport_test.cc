@@ -175,6 +175,27 @@ TEST(PeerTransportTest, ANameThatDoesNotResolveIsAskedForAgain) {
   EXPECT_GT(times->load(), 1);
 }
 
+// The network may harm what TCP's own checksum does not notice.
+TEST(PeerTransportTest, AFrameHarmedOnItsWayCostsTheConnectionAndIsNotHandedOn) {
+  Peer receiver(1, nullptr);
+  Peer sender(2, nullptr, {{1, {Url("127.0.0.1", receiver.port())}}});
+  ASSERT_TRUE(sender.WaitRaftLinks(1));
+  const std::string whole =
+      replica::wire::MakeFrame(replica::wire::FrameType::kStateDigest, "body");
+  int links = 1;
+  // Version, type, length, checksum, body; a length that became longer is noticed by what follows.
+  for (size_t at : {size_t{0}, size_t{1}, size_t{7}, size_t{8}, whole.size() - 1}) {
+    std::string harmed = whole;
+    harmed[at] = static_cast<char>(harmed[at] ^ 4);
+    sender.AtTurn(
+        [&] { sender.transport().Send(1, replica::wire::Channel::kRaft, harmed + whole); });
+    ASSERT_TRUE(sender.WaitRaftLinks(++links)) << "byte " << at;
+  }
+  EXPECT_EQ(receiver.Frames(), std::vector<std::string>());
+  sender.AtTurn([&] { sender.transport().Send(1, replica::wire::Channel::kRaft, whole); });
+  ASSERT_TRUE(receiver.WaitFrames(1));
+}
+
 // An append reply that was under way when its sender was removed, its disk wiped and the id added
 // again would count for the new disk: the leader's term is the same, and so is the id.
 TEST(PeerTransportTest, NothingThatAnEarlierMemberOfAnIdSentIsTakenFromTheNextOne) {
