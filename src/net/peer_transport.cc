@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <cstring>
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "base/clock.h"
@@ -179,28 +180,30 @@ class Loop : public replica::Transport {
     }
   }
 
-  void SetPeers(const std::map<raft::NodeId, std::string>& urls) override {
+  void SetPeers(const std::map<raft::NodeId, replica::PeerAddress>& peers) override {
     role_.Assert();
     for (auto it = outbound_.begin(); it != outbound_.end();) {
-      auto url = urls.find(it->first);
-      if (url != urls.end() && url->second == it->second.url) {
+      auto address = peers.find(it->first);
+      const bool same_member = address != peers.end() && address->second.added == it->second.added;
+      if (same_member && address->second.url == it->second.url) {
         ++it;
         continue;
       }
       for (Outbound& link : it->second.links) CloseOutbound(&link);
       std::erase_if(dirty_, [&it](const Outbound* link) { return link->peer == it->first; });
-      if (url == urls.end()) {
+      if (!same_member) {
         for (std::unique_ptr<Inbound>& in : inbound_) {
           if (in->peer == it->first) CloseFds(in.get());
         }
       }
       it = outbound_.erase(it);
     }
-    for (const auto& [peer, url] : urls) {
+    for (const auto& [peer, address] : peers) {
       if (peer == options_.id || outbound_.contains(peer)) continue;
       Target target;
-      target.url = url;
-      if (!replica::SplitUrl(url, &target.host, &target.port)) continue;
+      target.url = address.url;
+      target.added = address.added;
+      if (!replica::SplitUrl(address.url, &target.host, &target.port)) continue;
       target.numeric = ParseAddress(target.host, target.port, &target.address);
       target.links.resize(kChannels);
       for (int i = 0; i < kChannels; ++i) {
@@ -276,6 +279,7 @@ class Loop : public replica::Transport {
  private:
   struct Target {
     std::string url;
+    std::optional<raft::Position> added;
     std::string host;
     uint16_t port = 0;
     bool numeric = false;         // the url says the address itself

@@ -642,25 +642,27 @@ class ThreadedReplica : public Replica,
     PublishInfo();
   }
   void SetPeers(const raft::Membership& membership) {
-    std::map<raft::NodeId, std::string> urls;
+    std::map<raft::NodeId, PeerAddress> peers;
     // Before this node has learned that it is a member it does not know whom to answer.
-    if (!raft::IsMember(membership, options_.driver.raft.id)) urls = options_.seeds;
+    if (!raft::IsMember(membership, options_.driver.raft.id)) {
+      for (const auto& [id, url] : options_.seeds) peers[id] = {url};
+    }
     std::erase_if(strangers_, [this](const auto& stranger) {
       return stranger.second.membership_index <= applied_membership_.index;
     });
-    for (const auto& [id, greeting] : strangers_) urls[id] = greeting.url;
+    for (const auto& [id, greeting] : strangers_) peers[id] = {greeting.url};
     // Whom a change removes is still spoken to until the change is committed: it may be the leader.
     for (const raft::Membership* m : std::initializer_list<const raft::Membership*>{
              &applied_membership_.membership, &membership}) {
-      for (const raft::Peer& peer : m->peers) urls[peer.id] = peer.url;
+      for (const raft::Peer& peer : m->peers) peers[peer.id] = {peer.url, peer.added};
     }
-    urls.erase(options_.driver.raft.id);
-    if (alone_ && !urls.empty()) {
+    peers.erase(options_.driver.raft.id);
+    if (alone_ && !peers.empty()) {
       alone_ = false;
       StartLogRole();
     }
-    peers_ = urls;
-    transport_->SetPeers(urls);
+    transport_->SetPeers(peers);
+    peers_ = std::move(peers);
   }
   void SendChange(raft::NodeId leader, uint64_t ticket, const MembershipChange& change) override {
     peer::Change message;
@@ -1079,7 +1081,7 @@ class ThreadedReplica : public Replica,
   bool expiry_under_way_ = false;
   DivergenceWatch divergence_;
   AppliedMembership applied_membership_;
-  std::map<raft::NodeId, std::string> peers_;  // whom the transport knows
+  std::map<raft::NodeId, PeerAddress> peers_;  // whom the transport knows
   // Whom it knows only because they know more of the membership than this node does.
   std::map<raft::NodeId, Greeting> strangers_;
   bool recorded_entered_ = true;

@@ -16,7 +16,6 @@
 
 namespace metastore::replica {
 
-// Called in the raft role's loop.
 // What a node tells a peer, beside who it is, before they exchange anything.
 struct Greeting {
   // The entry that added the node that is told; nothing where it is no member for all the other
@@ -28,6 +27,14 @@ struct Greeting {
   std::string url;
 };
 
+// A peer, as SetPeers names it.
+struct PeerAddress {
+  std::string url;  // http://host:port
+  // The entry that added it; nothing where it is no member for all this node knows.
+  std::optional<raft::Position> added = std::nullopt;
+};
+
+// Called in the raft role's loop.
 class TransportHandler {
  public:
   virtual ~TransportHandler() = default;
@@ -64,8 +71,10 @@ class Transport {
 
   // The rest: raft role.
 
-  // Who is dialled and sent to from now on. Their urls are http://host:port.
-  virtual void SetPeers(const std::map<raft::NodeId, std::string>& urls) = 0;
+  // Who is dialled and sent to from now on. One that another entry added than before is another
+  // member, on another disk: what the earlier one sent and was not handed over yet never is, and
+  // the connections of both directions begin anew, with a Hello.
+  virtual void SetPeers(const std::map<raft::NodeId, PeerAddress>& peers) = 0;
   // Listens for peers unless it does. kIoError: the sentence says which address and why.
   virtual Status Listen() = 0;
   virtual void AnswerJoin(uint64_t connection, std::string frame) = 0;

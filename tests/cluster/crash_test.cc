@@ -107,6 +107,44 @@ TEST(CrashTest, AFollowerKilledUnderLoadIsNotNoticedByTheOthersClients) {
   ReportPauses("follower of three killed", pauses_ms);
 }
 
+// A restart that is cut off changes nothing. The log is cut as far as it may be and the state is
+// flushed often, so that recovery has something to do: kills fall into the opening of both
+// databases, the replay, and the first cuts after it.
+TEST(CrashTest, AllNodesKilledWhileTheyRecoverAgainAndAgainLoseNothingAcknowledged) {
+  Cluster cluster(3, {"--log-retain", "0", "--log-flush", "1mb", "--log-cache", "1mb"});
+  cluster.StartAll();
+  ASSERT_TRUE(cluster.WaitReady());
+  Load load(&cluster, 2);
+  for (int round = 0; round < std::max(1, Rounds() / 5); ++round) {
+    for (int n = 0; n < 3; ++n) ASSERT_TRUE(load.WaitForReplies(n, 50)) << "round " << round;
+    {
+      // More than is flushed at once.
+      Client client(cluster.node(round % 3).redis_port());
+      for (int i = 0; i < 30; ++i) {
+        ASSERT_TRUE(client.Run({"SET", "big" + std::to_string(i), std::string(100'000, 'b')}).ok());
+      }
+    }
+    for (int n = 0; n < 3; ++n) load.NodeGoesDown(n);
+    cluster.KillAll();
+    // From before the first file is opened to after the first answer.
+    for (int after_ms = 1; after_ms <= 400; after_ms = after_ms * 3 / 2 + 1) {
+      cluster.StartAll();
+      const int64_t start = NowMs();
+      ASSERT_TRUE(WaitFor([&] { return NowMs() - start >= after_ms; }));
+      for (int n = 0; n < 3; ++n) {
+        EXPECT_TRUE(cluster.node(n).Running()) << "node " << n + 1 << " gave up after " << after_ms;
+      }
+      cluster.KillAll();
+    }
+    cluster.StartAll();
+    for (int n = 0; n < 3; ++n) load.NodeIsBack(n);
+  }
+  ASSERT_TRUE(cluster.WaitReady());
+  load.Stop();
+  EXPECT_EQ(load.Faults(), "");
+  for (int n = 0; n < 3; ++n) EXPECT_EQ(load.Verify(n), "");
+}
+
 TEST(CrashTest, AllNodesKilledUnderLoadLoseNothingAcknowledged) {
   Cluster cluster(3);
   cluster.StartAll();

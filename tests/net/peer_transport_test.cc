@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <future>
 #include <mutex>
 #include <set>
@@ -31,8 +32,9 @@ uint16_t FreeTcpPort() {
 // A node's transport with its loop in a thread.
 class Peer : public replica::TransportHandler {
  public:
-  Peer(raft::NodeId id, LookUpFunction look_up, std::map<raft::NodeId, std::string> urls = {})
-      : port_(FreeTcpPort()), urls_(std::move(urls)) {
+  Peer(raft::NodeId id, LookUpFunction look_up,
+       std::map<raft::NodeId, replica::PeerAddress> peers = {})
+      : port_(FreeTcpPort()), peers_(std::move(peers)) {
     PeerTransportOptions options;
     options.cluster_id = 1;
     options.id = id;
@@ -51,6 +53,25 @@ class Peer : public replica::TransportHandler {
   }
   uint16_t port() const { return port_; }
 
+  replica::Transport& transport() { return *transport_; }
+  // Done in the loop's thread, once, at the end of a turn.
+  void AtTurn(std::function<void()> task) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    task_ = std::move(task);
+    changed_.wait(lock, [this] { return !task_; });
+  }
+  // Bodies of the frames that came.
+  std::vector<std::string> Frames() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return frames_;
+  }
+  bool WaitFrames(size_t count) {
+    return Wait([this, count] { return frames_.size() >= count; });
+  }
+  // Its link for Raft messages came up that often.
+  bool WaitRaftLinks(int times) {
+    return Wait([this, times] { return raft_links_ >= times; });
+  }
   bool WaitLink(raft::NodeId peer) {
     return Wait([this, peer] { return links_.contains(peer); });
   }
@@ -72,9 +93,15 @@ class Peer : public replica::TransportHandler {
     return changed_.wait_for(lock, std::chrono::milliseconds(kPatienceMs), condition);
   }
 
-  bool OnFrame(raft::NodeId, const replica::wire::Frame&) override { return true; }
-  void OnLinkUp(raft::NodeId peer, replica::wire::Channel) override {
+  bool OnFrame(raft::NodeId, const replica::wire::Frame& frame) override {
     std::lock_guard<std::mutex> lock(mutex_);
+    frames_.emplace_back(frame.body);
+    changed_.notify_all();
+    return true;
+  }
+  void OnLinkUp(raft::NodeId peer, replica::wire::Channel channel) override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (channel == replica::wire::Channel::kRaft) ++raft_links_;
     links_.insert(peer);
     changed_.notify_all();
   }
@@ -86,15 +113,17 @@ class Peer : public replica::TransportHandler {
   void OnNotAMember(raft::NodeId, raft::Index) override {}
   void OnJoin(uint64_t, std::string_view) override {}
   void OnTurn() override {
-    if (!peers_set_) transport_->SetPeers(urls_);
+    if (!peers_set_) transport_->SetPeers(peers_);
     peers_set_ = true;
     std::lock_guard<std::mutex> lock(mutex_);
+    if (task_) task_();
+    task_ = nullptr;
     ++turns_;
     changed_.notify_all();
   }
 
   const uint16_t port_;
-  const std::map<raft::NodeId, std::string> urls_;
+  const std::map<raft::NodeId, replica::PeerAddress> peers_;
   std::unique_ptr<replica::Transport> transport_;
   bool peers_set_ = false;
   std::thread thread_;
@@ -102,6 +131,9 @@ class Peer : public replica::TransportHandler {
   std::condition_variable changed_;
   int turns_ = 0;
   std::set<raft::NodeId> links_;
+  std::function<void()> task_;
+  std::vector<std::string> frames_;
+  int raft_links_ = 0;
 };
 
 std::string Url(const std::string& host, uint16_t port) {
@@ -122,7 +154,7 @@ TEST(PeerTransportTest, ASilentNameServerStopsNeitherTheLoopNorLinksToNumericAdd
   Peer second(2, nullptr);
   Peer third(3, nullptr);
   Peer peer(1, look_up,
-            {{2, Url("127.0.0.1", second.port())}, {3, Url("third.test", third.port())}});
+            {{2, {Url("127.0.0.1", second.port())}}, {3, {Url("third.test", third.port())}}});
   ASSERT_EQ(asked.get_future().wait_for(std::chrono::milliseconds(kPatienceMs)),
             std::future_status::ready);
   EXPECT_TRUE(peer.WaitLink(2));
@@ -138,9 +170,64 @@ TEST(PeerTransportTest, ANameThatDoesNotResolveIsAskedForAgain) {
     return ++*times > 1 && ParseAddress("127.0.0.1", port, address);
   };
   Peer second(2, nullptr);
-  Peer peer(1, look_up, {{2, Url("second.test", second.port())}});
+  Peer peer(1, look_up, {{2, {Url("second.test", second.port())}}});
   EXPECT_TRUE(peer.WaitLink(2));
   EXPECT_GT(times->load(), 1);
+}
+
+// The network may harm what TCP's own checksum does not notice.
+TEST(PeerTransportTest, AFrameHarmedOnItsWayCostsTheConnectionAndIsNotHandedOn) {
+  Peer receiver(1, nullptr);
+  Peer sender(2, nullptr, {{1, {Url("127.0.0.1", receiver.port())}}});
+  ASSERT_TRUE(sender.WaitRaftLinks(1));
+  const std::string whole =
+      replica::wire::MakeFrame(replica::wire::FrameType::kStateDigest, "body");
+  int links = 1;
+  // Version, type, length, checksum, body; a length that became longer is noticed by what follows.
+  for (size_t at : {size_t{0}, size_t{1}, size_t{7}, size_t{8}, whole.size() - 1}) {
+    std::string harmed = whole;
+    harmed[at] = static_cast<char>(harmed[at] ^ 4);
+    sender.AtTurn(
+        [&] { sender.transport().Send(1, replica::wire::Channel::kRaft, harmed + whole); });
+    ASSERT_TRUE(sender.WaitRaftLinks(++links)) << "byte " << at;
+  }
+  EXPECT_EQ(receiver.Frames(), std::vector<std::string>());
+  sender.AtTurn([&] { sender.transport().Send(1, replica::wire::Channel::kRaft, whole); });
+  ASSERT_TRUE(receiver.WaitFrames(1));
+}
+
+// An append reply that was under way when its sender was removed, its disk wiped and the id added
+// again would count for the new disk: the leader's term is the same, and so is the id.
+TEST(PeerTransportTest, NothingThatAnEarlierMemberOfAnIdSentIsTakenFromTheNextOne) {
+  const raft::Position first{1, 1}, second{1, 9};
+  Peer leader(1, nullptr);
+  Peer member(2, nullptr, {{1, {Url("127.0.0.1", leader.port())}}});
+  const std::string url = Url("127.0.0.1", member.port());
+  auto added = [&leader, &url](raft::Position at) {
+    leader.AtTurn([&leader, &url, at] { leader.transport().SetPeers({{2, {url, at}}}); });
+  };
+  auto send = [&member](const std::string& body) {
+    member.AtTurn([&member, &body] {
+      member.transport().Send(
+          1, replica::wire::Channel::kRaft,
+          replica::wire::MakeFrame(replica::wire::FrameType::kStateDigest, body));
+    });
+  };
+  added(first);
+  ASSERT_TRUE(member.WaitRaftLinks(1));
+  send("before");
+  ASSERT_TRUE(leader.WaitFrames(1));
+  // What the leader's loop has not read when it learns of the next member lies in the socket. The
+  // turn waits until it is there.
+  leader.AtTurn([&] {
+    send("under way");
+    ASSERT_TRUE(member.WaitTurns(2));
+    leader.transport().SetPeers({{2, {url, second}}});
+  });
+  ASSERT_TRUE(member.WaitRaftLinks(2));
+  send("after");
+  ASSERT_TRUE(leader.WaitFrames(2));
+  EXPECT_EQ(leader.Frames(), (std::vector<std::string>{"before", "after"}));
 }
 
 // A lookup cannot be cancelled.
@@ -155,7 +242,7 @@ TEST(PeerTransportTest, TheTransportEndsWhileANameIsLookedUp) {
                 answer.wait();
                 return false;
               },
-              {{2, "http://second.test:1"}});
+              {{2, {"http://second.test:1"}}});
     ASSERT_EQ(asked->get_future().wait_for(std::chrono::milliseconds(kPatienceMs)),
               std::future_status::ready);
   }

@@ -288,7 +288,7 @@ TEST(RaftElectionTest, Thesis6_2_ALeaderThatOnlySendsIsReplaced) {
   EXPECT_NE(c.Leader(), kNoNode);
 }
 
-TEST(RaftElectionTest, ASingleVoterElectsItselfAtItsFirstTimeoutAndAtOnceWhenAsked) {
+TEST(RaftElectionTest, Section5_2_ASingleVoterElectsItselfAtItsFirstTimeoutAndAtOnceWhenAsked) {
   Alone first({1});
   first.Tick(19);
   EXPECT_EQ(first->role(), Role::kLeader);

@@ -101,7 +101,7 @@ TEST(RaftReadTest, Thesis6_4_AFollowerAsksTheLeader) {
   }
 }
 
-TEST(RaftReadTest, ALostRequestOfAFollowerIsRepeated) {
+TEST(RaftReadTest, Thesis6_4_ALostRequestOfAFollowerIsRepeated) {
   TestCluster c(3);
   c.Elect(1);
   c.drop = [](const Message& m) { return m.type == MT::kReadIndex; };
@@ -113,7 +113,7 @@ TEST(RaftReadTest, ALostRequestOfAFollowerIsRepeated) {
   EXPECT_GT(c[2].reads[0].index, 0u);
 }
 
-TEST(RaftReadTest, AReplyToARequestOfAnEarlierRunConfirmsNothing) {
+TEST(RaftReadTest, Thesis6_4_AReplyToARequestOfAnEarlierRunConfirmsNothing) {
   TestCluster c(3);
   c.Elect(1);
   Message old_reply;
@@ -135,7 +135,7 @@ TEST(RaftReadTest, AReplyToARequestOfAnEarlierRunConfirmsNothing) {
   EXPECT_EQ(c[2].reads.size(), 0u);
 }
 
-TEST(RaftReadTest, WithoutALeaderAReadIsRefused) {
+TEST(RaftReadTest, Thesis6_4_WithoutALeaderAReadIsRefused) {
   Alone n({1, 2, 3});
   n->ReadIndex(3);
   n.Drain();
@@ -222,7 +222,7 @@ TEST(RaftLeaseTest, Thesis6_4_1_ALeaderCutOffLosesItsLeaseBeforeAnotherCanBeElec
   EXPECT_NE(c.Leader(), 1u);
 }
 
-TEST(RaftLeaseTest, ASingleVoterNeedsNoLease) {
+TEST(RaftLeaseTest, Thesis6_4_1_ASingleVoterNeedsNoLease) {
   TestCluster c(1);
   EXPECT_EQ(c[1]->lease_remaining_ticks(), 0);
   c.Elect(1);
@@ -296,7 +296,7 @@ TEST(RaftTransferTest, Thesis6_4_1_AfterATimeoutNowThereIsNoLeaseForTheRestOfThe
   EXPECT_EQ(c.Leader(), 2u);
 }
 
-TEST(RaftTransferTest, WithoutATargetTheMostCaughtUpVoterTakesOver) {
+TEST(RaftTransferTest, Thesis3_10_WithoutATargetTheMostCaughtUpVoterTakesOver) {
   TestCluster c(3);
   c.Elect(1);
   c.Isolate(2);
@@ -320,7 +320,7 @@ TEST(RaftTransferTest, Thesis3_10_OnlyTheLeaderOfTheTermCanAskForACampaign) {
   EXPECT_EQ(n->term(), 4u);
 }
 
-TEST(RaftTransferTest, ATargetMustBeAnotherVoter) {
+TEST(RaftTransferTest, Thesis3_10_ATargetMustBeAnotherVoter) {
   TestCluster c(1);
   EXPECT_EQ(c[1]->TransferLeadership(1).code(), Code::kUnavailable);
   c.Elect(1);

@@ -53,7 +53,7 @@ TEST(RaftLogTest, ARestartFindsTermsAndShowsEveryEntry) {
   EXPECT_EQ(log.Read(2, 4, 1000).code(), Code::kNotFound);
 }
 
-TEST(RaftLogTest, TheLastPositionNotAboveATermSkipsWholeTerms) {
+TEST(RaftLogTest, Section5_3_TheLastPositionNotAboveATermSkipsWholeTerms) {
   MemoryStorage storage;
   Log log = MakeLog(&storage, {1, 1, 2, 2, 5, 5});
   EXPECT_EQ(log.LastNotAbove(6, 5), (Position{5, 6}));
@@ -99,7 +99,7 @@ TEST(RaftLogTest, ATruncationBelowTheCacheKeepsReadingFromTheDurableLog) {
   EXPECT_EQ(storage.last_index(), 2u);
 }
 
-TEST(RaftLogTest, AnOldWriteNeverCountsForEntriesThatReplacedItsOwn) {
+TEST(RaftLogTest, Section5_3_AnOldWriteNeverCountsForEntriesThatReplacedItsOwn) {
   MemoryStorage storage;
   Log log = MakeLog(&storage, {1, 1, 1});
   EXPECT_EQ(log.TakeUnwritten(1).size(), 3u);
@@ -113,7 +113,7 @@ TEST(RaftLogTest, AnOldWriteNeverCountsForEntriesThatReplacedItsOwn) {
   EXPECT_EQ(log.persisted_index(), 3u);
 }
 
-TEST(RaftLogTest, ACutKeepsTheTermOfItsPoint) {
+TEST(RaftLogTest, Section7_ACutKeepsTheTermOfItsPoint) {
   MemoryStorage storage;
   Log log = MakeLog(&storage, {1, 2, 3, 3});
   Persist(&log, &storage, 1);
@@ -128,7 +128,7 @@ TEST(RaftLogTest, ACutKeepsTheTermOfItsPoint) {
   EXPECT_EQ(log.Read(5, 6, 100)->size(), 1u);
 }
 
-TEST(RaftLogTest, ASnapshotReplacesEverything) {
+TEST(RaftLogTest, Section7_ASnapshotReplacesEverything) {
   MemoryStorage storage;
   Log log = MakeLog(&storage, {1, 1, 1});
   log.TakeUnwritten(1);

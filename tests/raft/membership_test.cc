@@ -43,7 +43,7 @@ TEST(RaftMembershipTest, AddressesStayWithMembersAndGoWithThem) {
   EXPECT_EQ(LeaveJoint(joint), target);
 }
 
-TEST(RaftMembershipTest, TheHistoryFollowsTheLog) {
+TEST(RaftMembershipTest, Thesis4_1_TheHistoryFollowsTheLog) {
   MembershipHistory history(0, {{1}, {}, {}});
   history.Append(3, {{1, 2}, {}, {}});
   history.Append(7, {{2}, {}, {}});
@@ -284,7 +284,53 @@ TEST(RaftMembershipTest, Thesis4_2_3_ANodeRemovedWithoutHearingOfItDisturbsNobod
   EXPECT_EQ(c[4]->term(), term);
 }
 
-TEST(RaftMembershipTest, ImpossibleTargetsAreRefused) {
+// Between the two it is a stranger, whose replies say nothing; whoever comes next starts with
+// nothing (the connections see to it that nothing of the earlier one is heard after the addition).
+TEST(RaftMembershipTest,
+     Thesis4_1_AMemberAddedAgainInTheSameTermIsNotCreditedWithTheLogOfTheEarlier) {
+  Alone n({1, 2, 3});
+  n.BecomeLeader();
+  auto acknowledge = [&n](NodeId from, Index index) {
+    Message m = MakeMessage(MT::kAppendReply, from, n->term());
+    m.log_index = index;
+    n.Step(m);
+  };
+  ASSERT_TRUE(n->Propose(Data("a")).ok());
+  n.Drain();
+  acknowledge(2, n->last_index());
+  acknowledge(3, n->last_index());
+  const Index held = n->last_index();
+  ASSERT_TRUE(n->ProposeConfChange({{1, 2}, {}, {}}).ok());
+  n.Drain();
+  acknowledge(2, n->last_index());
+  ASSERT_EQ(n->commit_index(), n->last_index());
+  acknowledge(3, held);  // late
+  ASSERT_TRUE(n->ProposeConfChange({{1, 2}, {}, {3}}).ok());
+  n.Drain();
+  ASSERT_EQ(n->GetStatus().peers.size(), 2u);
+  EXPECT_EQ(n->GetStatus().peers[1].id, 3u);
+  EXPECT_EQ(n->GetStatus().peers[1].match_index, 0u);
+}
+
+// A learner that misses what a voter of the old configuration held must not complete a majority
+// as a voter before it has it.
+TEST(RaftMembershipTest, Thesis4_2_1_ANewVoterThatHoldsNothingCommitsNothing) {
+  Alone n({1, 2, 3});
+  n.BecomeLeader();
+  Message m = MakeMessage(MT::kAppendReply, 2, n->term());
+  m.log_index = n->last_index();
+  n.Step(m);
+  ASSERT_TRUE(n->ProposeConfChange({{1, 2, 3, 4}, {}, {}}).ok());
+  n.Drain();
+  m.log_index = n->last_index();
+  n.Step(m);
+  EXPECT_LT(n->commit_index(), n->last_index());  // 1 and 2 are not a majority of four
+  m.from = 4;
+  n.Step(m);
+  EXPECT_EQ(n->commit_index(), n->last_index());
+}
+
+TEST(RaftMembershipTest, Thesis4_1_ImpossibleTargetsAreRefused) {
   TestCluster c(3);
   EXPECT_EQ(c[1]->ProposeConfChange({{1}, {}, {}}).code(), Code::kUnavailable);
   c.Elect(1);
@@ -296,7 +342,7 @@ TEST(RaftMembershipTest, ImpossibleTargetsAreRefused) {
   EXPECT_EQ(c[1]->ProposeConfChange({{1, 2, 3}, {}, {}}).code(), Code::kAlreadyExists);
 }
 
-TEST(RaftMembershipTest, TheMembershipSurvivesARestartAndACut) {
+TEST(RaftMembershipTest, Thesis4_1_TheMembershipSurvivesARestartAndACut) {
   TestCluster c(3);
   c.Elect(1);
   ASSERT_TRUE(c[1]->ProposeConfChange({{1, 2}, {}, {3}}).ok());

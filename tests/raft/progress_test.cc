@@ -27,7 +27,7 @@ TEST(RaftInflightsTest, TheWindowCountsBytesAndMessagesThroughItsRing) {
   EXPECT_EQ(window.bytes(), 0u);
 }
 
-TEST(RaftProgressTest, AnAcknowledgementTurnsProbingIntoReplication) {
+TEST(RaftProgressTest, Thesis10_2_2_AnAcknowledgementTurnsProbingIntoReplication) {
   Progress p;
   p.next = 10;
   EXPECT_TRUE(p.OnAccepted(9));
@@ -36,7 +36,7 @@ TEST(RaftProgressTest, AnAcknowledgementTurnsProbingIntoReplication) {
   EXPECT_EQ(p.next, 10u);
 }
 
-TEST(RaftProgressTest, ARefusalInReplicationReturnsToTheLastMatch) {
+TEST(RaftProgressTest, Thesis10_2_2_ARefusalInReplicationReturnsToTheLastMatch) {
   Progress p;
   p.OnAccepted(5);
   p.next = 20;
@@ -47,7 +47,7 @@ TEST(RaftProgressTest, ARefusalInReplicationReturnsToTheLastMatch) {
   EXPECT_EQ(p.next, 6u);
 }
 
-TEST(RaftProgressTest, ARefusalInProbingMovesBackToTheHintAndNotBelowTheMatch) {
+TEST(RaftProgressTest, Section5_3_ARefusalInProbingMovesBackToTheHintAndNotBelowTheMatch) {
   Progress p;
   p.next = 20;
   p.paused = true;
@@ -60,7 +60,7 @@ TEST(RaftProgressTest, ARefusalInProbingMovesBackToTheHintAndNotBelowTheMatch) {
   EXPECT_EQ(p.next, 7u);
 }
 
-TEST(RaftProgressTest, AfterASnapshotReplicationContinuesBehindIt) {
+TEST(RaftProgressTest, Section7_AfterASnapshotReplicationContinuesBehindIt) {
   Progress p;
   p.BecomeSnapshot(50);
   EXPECT_TRUE(p.OnAccepted(20));
@@ -87,7 +87,7 @@ TEST(RaftProgressTest, TwoSilentHeartbeatsAskForTheAppendAgain) {
   EXPECT_TRUE(p.resend);
 }
 
-TEST(RaftQuorumTest, TheMajorityValueIsWhatMoreThanHalfHaveReached) {
+TEST(RaftQuorumTest, Section5_3_TheMajorityValueIsWhatMoreThanHalfHaveReached) {
   std::map<NodeId, uint64_t> values{{1, 10}, {2, 20}, {3, 30}, {4, 40}, {5, 50}};
   auto value = [&](NodeId id) { return values[id]; };
   EXPECT_EQ(MajorityValue({1}, value), 10u);
@@ -99,7 +99,7 @@ TEST(RaftQuorumTest, TheMajorityValueIsWhatMoreThanHalfHaveReached) {
   EXPECT_EQ(QuorumValue({{3, 4, 5}, {1, 2, 3}, {}}, value), 20u);
 }
 
-TEST(RaftQuorumTest, AVoteIsWonOnlyWithBothMajorities) {
+TEST(RaftQuorumTest, Thesis4_3_AVoteIsWonOnlyWithBothMajorities) {
   std::map<NodeId, Ballot> ballots;
   auto ballot = [&](NodeId id) { return ballots.count(id) ? ballots[id] : Ballot::kMissing; };
   Membership joint{{1, 2, 3}, {3, 4, 5}, {}};

@@ -152,7 +152,7 @@ TEST(RaftReplicationTest, Thesis10_2_1_TheLeaderSendsBeforeItsOwnSyncButCountsIt
   EXPECT_EQ(c.Applied(2), Strings{"a"});
 }
 
-TEST(RaftReplicationTest, AMajorityOfFollowersCommitsWithoutTheLeadersDiskButItAppliesAfterIt) {
+TEST(RaftReplicationTest, Thesis10_2_1_AMajorityOfFollowersCommitsWithoutTheLeadersDiskButItAppliesAfterIt) {
   TestCluster c(3);
   c.Elect(1);
   c[1].holds_disk = true;
@@ -165,7 +165,7 @@ TEST(RaftReplicationTest, AMajorityOfFollowersCommitsWithoutTheLeadersDiskButItA
   EXPECT_EQ(c.Applied(1), Strings{"a"});
 }
 
-TEST(RaftReplicationTest, AnAcknowledgementLeavesOnlyAfterTheSync) {
+TEST(RaftReplicationTest, Section5_3_AnAcknowledgementLeavesOnlyAfterTheSync) {
   TestCluster c(3);
   c.Elect(1);
   c.Isolate(3);
@@ -186,7 +186,7 @@ TEST(RaftReplicationTest, AnAcknowledgementLeavesOnlyAfterTheSync) {
   EXPECT_EQ(c[1]->commit_index(), 2u);
 }
 
-TEST(RaftReplicationTest, TheSyncOfAReplacedEntryDoesNotCountForTheNewOneAtItsIndex) {
+TEST(RaftReplicationTest, Section5_3_TheSyncOfAReplacedEntryDoesNotCountForTheNewOneAtItsIndex) {
   Alone n({1, 2, 3});
   n.Fill(2, 1, {1});
   n->Step(MakeAppend(2, 1, {1, 1}, {1, 1}, 0));
@@ -218,7 +218,7 @@ TEST(RaftReplicationTest, ProposalsBetweenTwoReadysShareOneMessageAndOneWrite) {
   EXPECT_EQ(Of(ready.messages, MT::kAppend)[0].entries.size(), 10u);
 }
 
-TEST(RaftReplicationTest, ThePipelineStopsAtItsWindowAndGoesOnWithAcknowledgements) {
+TEST(RaftReplicationTest, Thesis10_2_2_ThePipelineStopsAtItsWindowAndGoesOnWithAcknowledgements) {
   Alone n({1, 2}, {}, [](Config* config) {
     config->max_append_bytes = 100;
     config->max_inflight_bytes = 350;
@@ -253,7 +253,7 @@ TEST(RaftReplicationTest, AnEntryLargerThanTheLimitsIsSentAlone) {
   EXPECT_EQ(n.applied.size(), 2u);
 }
 
-TEST(RaftReplicationTest, ALostAppendIsRevealedByHeartbeatsAndSentAgain) {
+TEST(RaftReplicationTest, Section5_3_ALostAppendIsRevealedByHeartbeatsAndSentAgain) {
   TestCluster c(3);
   c.Elect(1);
   c.drop = [](const Message& m) { return m.type == MT::kAppend && m.to == 3; };
@@ -264,7 +264,7 @@ TEST(RaftReplicationTest, ALostAppendIsRevealedByHeartbeatsAndSentAgain) {
   EXPECT_EQ(c.Applied(3), Strings{"a"});
 }
 
-TEST(RaftReplicationTest, ALostAcknowledgementIsRepeated) {
+TEST(RaftReplicationTest, Section5_3_ALostAcknowledgementIsRepeated) {
   TestCluster c(2);
   c.Elect(1);
   c.drop = [](const Message& m) { return m.type == MT::kAppendReply; };
@@ -320,7 +320,7 @@ TEST(RaftReplicationTest, AFollowerFarBehindIsServedFromTheDurableLogBeyondTheCa
   EXPECT_EQ(c.Applied(3).size(), 100u);
 }
 
-TEST(RaftReplicationTest, ARestartedNodeContinuesFromItsLog) {
+TEST(RaftReplicationTest, Section5_5_ARestartedNodeContinuesFromItsLog) {
   TestCluster c(3);
   c.Elect(1);
   c.Write(1, "a");
@@ -331,7 +331,7 @@ TEST(RaftReplicationTest, ARestartedNodeContinuesFromItsLog) {
   EXPECT_EQ(c.Applied(3), (Strings{"a", "b"}));
 }
 
-TEST(RaftReplicationTest, AnUnsyncedTailLostInACrashIsReplicatedAgain) {
+TEST(RaftReplicationTest, Section5_5_AnUnsyncedTailLostInACrashIsReplicatedAgain) {
   TestCluster c(3);
   c.Elect(1);
   c[3].holds_disk = true;
@@ -343,7 +343,7 @@ TEST(RaftReplicationTest, AnUnsyncedTailLostInACrashIsReplicatedAgain) {
   EXPECT_EQ(c.Applied(3), Strings{"a"});
 }
 
-TEST(RaftReplicationTest, EntriesOfADeposedLeaderThatWereNotCommittedAreReplaced) {
+TEST(RaftReplicationTest, Section5_3_EntriesOfADeposedLeaderThatWereNotCommittedAreReplaced) {
   TestCluster c(3);
   c.Elect(1);
   c.Isolate(1);

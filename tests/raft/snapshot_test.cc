@@ -95,7 +95,7 @@ TEST(RaftSnapshotTest, Section7_ASnapshotReplacesALogThatConflictsWithIt) {
   EXPECT_EQ(ready.messages_after_sync[0].log_index, 3u);
 }
 
-TEST(RaftSnapshotTest, ASnapshotThatComesBeforeAnyMessageOfItsTermBringsTheTerm) {
+TEST(RaftSnapshotTest, Section7_ASnapshotThatComesBeforeAnyMessageOfItsTermBringsTheTerm) {
   Alone n({1, 2, 3});
   n.Fill(2, 1, {1, 1});
   ASSERT_TRUE(n->RestoreSnapshot({9, 4, {{1, 2, 3}, {}, {}}}));
@@ -151,7 +151,7 @@ TEST(RaftSnapshotTest, Thesis4_1_AChangeCutOffBehindASnapshotFallsBackToTheSnaps
   EXPECT_EQ(*n->MembershipAt(9), restored);
 }
 
-TEST(RaftSnapshotTest, ASnapshotDiscardsWritesUnderWay) {
+TEST(RaftSnapshotTest, Section7_ASnapshotDiscardsWritesUnderWay) {
   Alone n({1, 2, 3});
   n->Step(MakeAppend(2, 1, {0, 0}, {1, 1, 1, 1, 1}, 0));
   Ready write = n->TakeReady();
@@ -164,7 +164,7 @@ TEST(RaftSnapshotTest, ASnapshotDiscardsWritesUnderWay) {
   ASSERT_EQ(ready.entries.size(), 1u);
 }
 
-TEST(RaftSnapshotTest, ANodeStartsFromACutLog) {
+TEST(RaftSnapshotTest, Section7_ANodeStartsFromACutLog) {
   TestCluster c(3);
   c.Elect(1);
   for (int i = 0; i < 10; ++i) c.Write(1, "v");
@@ -180,7 +180,7 @@ TEST(RaftSnapshotTest, ANodeStartsFromACutLog) {
   EXPECT_EQ(c[2].applied.back().index, 12u);
 }
 
-TEST(RaftSnapshotTest, AStorageCutBeforeTheNodeIsToldLeadsToASnapshot) {
+TEST(RaftSnapshotTest, Section7_AStorageCutBeforeTheNodeIsToldLeadsToASnapshot) {
   TestCluster c(3, [](Config* config) { config->cache_bytes = 1; });
   c.Elect(1);
   c.Isolate(3);
@@ -191,7 +191,7 @@ TEST(RaftSnapshotTest, AStorageCutBeforeTheNodeIsToldLeadsToASnapshot) {
   EXPECT_EQ(Of(c[1].sent, MT::kInstallSnapshot).size(), 1u);
 }
 
-TEST(RaftSnapshotTest, NoTransferIsStartedToANodeThatDoesNotAnswer) {
+TEST(RaftSnapshotTest, Section7_NoTransferIsStartedToANodeThatDoesNotAnswer) {
   TestCluster c(3);
   LeaveNode3Behind(c);
   c.Isolate(3);

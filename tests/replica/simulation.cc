@@ -750,7 +750,13 @@ void Run::RefuseRead(Lane, uint64_t ticket) {
   if (reads_.erase(ticket) == 0) simulation_->Fail("two answers to one read");
 }
 
-void Run::ReadClock() { driver_->OnTime(simulation_->now_ns(), simulation_->now_ns() / 1'000'000); }
+void Run::ReadClock() {
+  // The wall clock of each node jumps every second, by up to an hour: it decides when keys expire,
+  // and neither leases nor timeouts nor what is read.
+  const int64_t now_ns = simulation_->now_ns();
+  Random jump(static_cast<uint64_t>(now_ns / 1'000'000'000) * 64 + id_);
+  driver_->OnTime(now_ns, now_ns / 1'000'000 + static_cast<int64_t>(jump.Uniform(3'600'000)));
+}
 
 void Run::Answer(Lane, uint64_t seq, BatchReply reply) {
   if (seq == 0 || simulation_->options().answer_twice) {

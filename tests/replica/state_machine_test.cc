@@ -74,6 +74,35 @@ std::string ValueOfKey(const testing_support::MemoryEngine& engine) {
 }
 
 // Its disk is another one then: neither its numbers nor its order say anything about the old ones.
+raft::Entry CommandAt(raft::Index index, int64_t now_ms, uint64_t seq,
+                      std::initializer_list<std::string_view> command) {
+  std::string data;
+  BeginEntry(now_ms, 7, &data);
+  BatchBuilder builder;
+  builder.Add(ItemKind::kWrite, 2, 0, std::vector<std::string_view>(command));
+  BatchHeader header = Batch(2, 1, seq);
+  header.count = 1;
+  data += EncodeBatch(header, builder.Take());
+  return {1, index, raft::EntryType::kNormal, std::make_shared<const std::string>(std::move(data))};
+}
+
+// The clock of a leader was set back, or the next leader's is behind: what has expired stays so,
+// also for a node that restarts in between.
+TEST(StateMachineTest, TimeDoesNotGoBackWithTheClockOfALeader) {
+  for (bool restarts : {false, true}) {
+    testing_support::MemoryEngine engine;
+    auto machine = std::make_unique<StateMachine>(&engine, 1, 1, FindCommand);
+    std::vector<LaneReply> replies;
+    machine->Apply(CommandAt(1, 1000, 1, {"SET", "key", "old", "PX", "500"}), &replies);
+    machine->Apply(CommandAt(2, 1500, 2, {"SET", "other", "v"}), &replies);
+    machine->Commit();
+    if (restarts) machine = std::make_unique<StateMachine>(&engine, 1, 1, FindCommand);
+    machine->Apply(CommandAt(3, 1200, 3, {"APPEND", "key", "new"}), &replies);
+    machine->Commit();
+    EXPECT_EQ(ValueOfKey(engine), "$3\r\nnew\r\n") << (restarts ? "restarted" : "");
+  }
+}
+
 TEST(StateMachineTest, ANodeThatIsRemovedAndAddedAgainBeginsANewSession) {
   testing_support::MemoryEngine engine;
   StateMachine machine(&engine, 1, 1, FindCommand);

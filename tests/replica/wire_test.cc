@@ -60,6 +60,28 @@ TEST(WireTest, ARaftMessageComesBackAsItWas) {
   EXPECT_EQ(back->snapshot.membership, m.snapshot.membership);
 }
 
+// A field of a later version: number 1000, of each of the wire types that protobuf has.
+TEST(WireTest, FieldsThatThisVersionDoesNotKnowAreSkipped) {
+  const raft::Message m = FullMessage();
+  const std::string bytes = EncodeRaft(m);
+  Result<Frame> frame = Take(bytes);
+  ASSERT_TRUE(frame.ok());
+  const std::string unknown[] = {
+      std::string("\xc0\x3e\x07", 3),                               // varint
+      std::string("\xc1\x3e\x01\x02\x03\x04\x05\x06\x07\x08", 10),  // 64 bits
+      std::string("\xc2\x3e\x03new", 6),                            // bytes
+      std::string("\xc5\x3e\x01\x02\x03\x04", 6),                   // 32 bits
+  };
+  for (const std::string& field : unknown) {
+    for (const std::string& body :
+         {std::string(frame->body) + field, field + std::string(frame->body)}) {
+      Result<raft::Message> back = DecodeRaft(body);
+      ASSERT_TRUE(back.ok()) << back.ToString();
+      EXPECT_EQ(EncodeRaft(*back), bytes);
+    }
+  }
+}
+
 TEST(WireTest, AFrameThatIsNotCompleteAsksForItsWholeLength) {
   std::string bytes = MakeFrame(FrameType::kForward, "body");
   for (size_t cut = 0; cut < bytes.size(); ++cut) {
