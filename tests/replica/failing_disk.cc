@@ -23,6 +23,7 @@ std::atomic<int> operations{0};
 // Written by the one thread whose operation fails, before `failed`.
 char failed_operation[PATH_MAX + 32];
 std::atomic<bool> failed{false};
+thread_local bool sync_failed_here = false;
 
 [[maybe_unused]] bool Fails(const char* call, const char* path, bool sync) {
   const size_t size = std::strlen(directory);
@@ -36,7 +37,10 @@ std::atomic<bool> failed{false};
   std::strcat(failed_operation, " ");
   std::strcat(failed_operation, path);
   failed = true;
-  if (sync) syscall(SYS_close, syscall(SYS_openat, AT_FDCWD, sync_mark, O_WRONLY | O_CREAT, 0644));
+  if (sync) {
+    sync_failed_here = true;
+    syscall(SYS_close, syscall(SYS_openat, AT_FDCWD, sync_mark, O_WRONLY | O_CREAT, 0644));
+  }
   errno = error_number;
   return true;
 }
@@ -75,6 +79,7 @@ void ArmDisk(const DiskFault& fault) {
 }
 
 int DiskOperations() { return operations; }
+bool SyncFailedHere() { return sync_failed_here; }
 std::string FailedOperation() { return failed ? failed_operation : ""; }
 
 }  // namespace metastore::test

@@ -28,5 +28,7 @@ int DiskOperations();
 // The call and the file that failed, "" when none has.
 std::string FailedOperation();
 inline bool SyncFailed() { return FailedOperation().find("sync ") != std::string::npos; }
+// It was the calling thread's.
+bool SyncFailedHere();
 
 }  // namespace metastore::test

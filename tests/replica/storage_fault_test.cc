@@ -85,8 +85,10 @@ class Report {
   explicit Report(const char* path)
       : fd_(::open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)) {}
   void Add(const std::string& line) {
-    // The process must have ended at the failed sync, whatever else it would do.
-    if (test::SyncFailed()) Write("AFTER A FAILED SYNC");
+    // The process must have ended at the failed sync, whatever else it would do; when that was
+    // another thread's, such as a flush, a moment later.
+    if (test::SyncFailedHere()) Write("AFTER A FAILED SYNC");
+    if (test::SyncFailed()) Write("WHILE IT ENDS");
     Write(line);
   }
   void Write(const std::string& line) {
@@ -252,6 +254,7 @@ class StorageFaultTest : public testing::Test {
     }
     EXPECT_EQ(report.find("AFTER A FAILED SYNC"), std::string::npos) << name << "\n" << report;
     if (finished) {
+      EXPECT_EQ(report.find("WHILE IT ENDS"), std::string::npos) << name << "\n" << report;
       EXPECT_NE(report.find("entry 22\n"), std::string::npos) << name << "\n" << report;
     }
     std::string wrong = Judge(directory, report);
