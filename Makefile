@@ -154,7 +154,7 @@ stop-cluster:
 # --- tests ---------------------------------------------------------------------------------------
 # Neither RocksDB nor libstdc++ is instrumented: what they do for each other looks like a race.
 export TSAN_OPTIONS ?= suppressions=tests/support/tsan.supp:ignore_noninstrumented_modules=1
-.PHONY: unit-binaries run-unit cluster-test compat-test replay-corpus sim
+.PHONY: unit-binaries run-unit cluster-test torture compat-test replay-corpus sim
 unit-binaries: $(UNIT_TESTS:%=$(BUILD)/tests/%_test)
 run-unit: unit-binaries
 	@set -e; for t in $(UNIT_TESTS); do echo "== $$t ($(CONFIG))"; \
@@ -184,6 +184,12 @@ sim: test-deps
 # Real processes: METASTORE names the binary under test.
 cluster-test: $(BUILD)/metaStore $(BUILD)/tests/cluster_test
 	METASTORE=$(BUILD)/metaStore $(BUILD)/tests/cluster_test --gtest_brief=1
+
+# Half of the time for each of the clusters.
+torture: test-deps
+	+@$(AGAIN) $(BUILD)/metaStore $(BUILD)/tests/cluster_test
+	METASTORE=$(BUILD)/metaStore TORTURE_SECONDS=$$(( $(or $(MINUTES),10) * 30 )) \
+	  $(BUILD)/tests/cluster_test --gtest_filter='TortureTest.*'
 
 asan tsan: test-deps
 	+@$(AGAIN) CONFIG=$@ run-unit

@@ -345,6 +345,11 @@ int Main(const std::vector<std::string>& flags) {
                          &transport_options.listen_port)) {
     return Fail(Status::InvalidArgument("this node has no peer address: name it in --cluster"));
   }
+  if (!settings->peer_listen.empty() &&
+      !replica::SplitUrl("http://" + settings->peer_listen, &transport_options.listen_host,
+                         &transport_options.listen_port)) {
+    return Fail(Status::InvalidArgument("--peer-listen must be host:port"));
+  }
   // A founder that is alone listens when it gets a peer.
   transport_options.listen = (*log_store)->GetRecord(replica::kJoinedRecord) ||
                              !(raft::IsOnlyVoter(known, id) && known.learners.empty());

@@ -39,6 +39,8 @@ constexpr OptionSpec kOptions[] = {
      "member."},
     {"peer-url", kText, &Settings::peer_url, "", "", 0, 0, kAtStart, "",
      "This node's own peer address, where `join` names a member; else it stands in `cluster`."},
+    {"peer-listen", kText, &Settings::peer_listen, "", "", 0, 0, kAtStart, "",
+     "host:port on which this node listens for peers, where that is not its peer address."},
     {"data-dir", kText, &Settings::data_dir, "", "", 0, 0, kAtStart, "",
      "Where log and data live; empty means data/<id>."},
     {"bind", kList, &Settings::bind, "", "127.0.0.1", 0, 0, kAtStart, "",

@@ -42,6 +42,7 @@ struct Settings {
   std::vector<std::string> cluster;  // "http://host:port" of the members 1 … n
   std::string join = "no";           // "yes", or the url of a member
   std::string peer_url;
+  std::string peer_listen;  // "host:port", or empty
   static const std::vector<std::string>& DefaultCluster();
   bool joins() const { return join != "no"; }
   // The member to ask for an id; empty: this node has been given one.

@@ -284,8 +284,14 @@ Cluster::Cluster(int nodes, std::vector<std::string> flags) {
     nodes_.push_back(
         std::make_unique<Node>(i + 1, scratch_.path() + "/node" + std::to_string(i + 1)));
     nodes_.back()->extra_flags = flags;
-    if (i > 0) urls_ += ',';
-    urls_ += nodes_.back()->peer_url();
+  }
+  UpdateUrls();
+}
+
+void Cluster::UpdateUrls() {
+  urls_.clear();
+  for (const std::unique_ptr<Node>& node : nodes_) {
+    urls_ += (urls_.empty() ? "" : ",") + node->peer_url();
   }
 }
 

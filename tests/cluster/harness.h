@@ -119,7 +119,10 @@ class Node {
   int id() const { return id_; }
   int redis_port() const { return redis_.number(); }
   int http_port() const { return http_.number(); }
-  std::string peer_url() const { return "http://127.0.0.1:" + peer_.text(); }
+  int peer_port() const { return peer_.number(); }
+  std::string peer_url() const { return "http://127.0.0.1:" + std::to_string(peer_address_); }
+  // The port that the others are told, where it is not the one on which the node listens.
+  void set_peer_address(int port) { peer_address_ = port; }
   std::string data_dir() const { return directory_ + "/data"; }
   std::string log_file() const { return directory_ + "/log"; }
   // The log and what was printed.
@@ -153,6 +156,7 @@ class Node {
   int id_;
   std::string directory_;
   FreePort redis_, http_, peer_;
+  int peer_address_ = peer_.number();
   std::unique_ptr<Process> process_;
 };
 
@@ -169,6 +173,7 @@ class Cluster {
   // By index from 0; the node's id is one more.
   Node& node(int index) { return *nodes_[static_cast<size_t>(index)]; }
   const std::string& urls() const { return urls_; }
+  void UpdateUrls();
   const std::string& directory() const { return scratch_.path(); }
 
   void StartAll();
