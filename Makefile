@@ -269,6 +269,7 @@ help:
 	@echo "make cluster       three nodes on this machine; make stop-cluster stops them"
 	@echo "make unit          the tests that start no processes"
 	@echo "make asan, tsan    unit and cluster tests under sanitizers"
+	@echo "make torture       real processes under every fault for MINUTES (10)"
 	@echo "make sim           the simulators for SEEDS seeds (100000), then every broken rule"
 	@echo "make fuzz          every fuzzer for FUZZ_SECONDS (60)"
 	@echo "make bench         speed next to redis-server, as a table"
