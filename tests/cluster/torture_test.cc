@@ -443,6 +443,7 @@ class Torture {
     ASSERT_TRUE(Settled()) << "before a change of members";
     const int enters = spare_;
     const std::string id = std::to_string(enters + 1);
+    std::filesystem::create_directories(node(enters).data_dir());
     for (const auto& file : std::filesystem::directory_iterator(node(enters).data_dir())) {
       std::filesystem::remove_all(file.path());
     }
