@@ -126,7 +126,9 @@ void Proxy::Read(Link* link, bool there) {
   const ssize_t n = ::read(direction.from_fd, buffer, sizeof buffer);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (n <= 0) {
-    link->dead = true;
+    // What was said before goes first.
+    direction.ended = true;
+    link->dead = direction.chunks.empty();
     return;
   }
   if (there && !link->known) {
@@ -157,6 +159,7 @@ void Proxy::Write(Link* link, bool there) {
     }
     direction.chunks.pop_front();
   }
+  if (direction.ended && direction.chunks.empty()) link->dead = true;
 }
 
 void Proxy::Run() {
@@ -191,7 +194,7 @@ void Proxy::Run() {
         Direction& direction = there ? link.there : link.back;
         const Rule& r = there ? rule(link.dialer, link.listener) : rule(link.listener, link.dialer);
         if (link.known && link.dialer != 0 && r.cut) continue;
-        if (direction.held < kMaxHeld) {
+        if (direction.held < kMaxHeld && !direction.ended) {
           polls.push_back({direction.from_fd, POLLIN, 0});
           wanted.push_back({&link, there, true});
         }
