@@ -82,7 +82,7 @@ constexpr OptionSpec kOptions[] = {
      kAtStart, "", "A command that finds no majority for so long is answered with an error."},
     {"heartbeat-interval", kInteger, &Settings::heartbeat_interval_ms, "ms", "100", 10, 60000,
      kAtStart, "", "How often a leader shows that it lives; well below election-timeout."},
-    {"election-timeout", kInteger, &Settings::election_timeout_ms, "ms", "600", 50, 600000,
+    {"election-timeout", kInteger, &Settings::election_timeout_ms, "ms", "550", 50, 600000,
      kAtStart, "", "Silence, up to twice this, after which a follower starts an election."},
     {"lease-margin", kInteger, &Settings::lease_margin_ms, "ms", "100", 0, 600000, kAtStart, "",
      "Taken off election-timeout for the read lease: how far clocks may drift apart meanwhile."},
