@@ -1,5 +1,7 @@
 // The specification's integration tests, on real processes.
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <thread>
@@ -186,6 +188,31 @@ TEST(IntegrationTest, PutAndGetByHttp) {
   EXPECT_EQ(Http(port, "DELETE", "/test-key").status, 204);
   EXPECT_EQ(Http(port, "GET", "/test-key").status, 404);
   EXPECT_EQ(Http(port, "PATCH", "/test-key", "x").status, 405);
+}
+
+// A client that says nothing, or stops in the middle of a command, does not keep its descriptor.
+TEST(IntegrationTest, IdleClientsAreClosedAfterTheirTimeoutAndBusyOnesAreNot) {
+  Cluster cluster(1, {"--timeout", "1"});
+  cluster.StartAll();
+  ASSERT_TRUE(cluster.WaitReady());
+  const int port = cluster.node(0).redis_port();
+  Client busy(port);
+  const int silent = ConnectRaw(port), half = ConnectRaw(port);
+  ASSERT_GE(silent, 0);
+  ASSERT_GE(half, 0);
+  const std::string command = "*2\r\n$3\r\nGE";
+  ASSERT_EQ(::send(half, command.data(), command.size(), 0), static_cast<ssize_t>(command.size()));
+  const auto closed = [](int fd) {
+    char byte;
+    return ::recv(fd, &byte, 1, MSG_DONTWAIT) == 0;
+  };
+  EXPECT_TRUE(WaitFor([&] {
+    EXPECT_FALSE(busy.Run({"PING"}).failed());
+    return closed(silent) && closed(half);
+  }));
+  EXPECT_FALSE(busy.Run({"PING"}).failed());
+  ::close(silent);
+  ::close(half);
 }
 
 }  // namespace

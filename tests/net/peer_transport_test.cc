@@ -1,9 +1,12 @@
 #include "net/peer_transport.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -231,6 +234,29 @@ TEST(PeerTransportTest, NothingThatAnEarlierMemberOfAnIdSentIsTakenFromTheNextOn
 }
 
 // A lookup cannot be cancelled.
+TEST(PeerTransportTest, RunningOutOfDescriptorsPassesBy) {
+  Peer first(1, nullptr);
+  const int late = ::socket(AF_INET, SOCK_STREAM, 0);
+  struct rlimit old = {};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &old), 0);
+  const int probe = ::open("/dev/null", O_RDONLY);
+  const struct rlimit small = {static_cast<rlim_t>(std::max(probe, late) + 1), old.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &small), 0);
+  std::vector<int> taken = {probe, late};
+  for (int fd; (fd = ::open("/dev/null", O_RDONLY)) >= 0;) taken.push_back(fd);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(first.port());
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  // The kernel takes the connection; the node has no descriptor for it.
+  EXPECT_EQ(::connect(late, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  EXPECT_TRUE(first.WaitTurns(5)) << "the loop goes on";
+  for (int fd : taken) ::close(fd);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &old), 0);
+  Peer second(2, nullptr, {{1, {Url("127.0.0.1", first.port())}}});
+  EXPECT_TRUE(second.WaitLink(1)) << "accepting goes on";
+}
+
 TEST(PeerTransportTest, TheTransportEndsWhileANameIsLookedUp) {
   auto answered = std::make_shared<std::promise<void>>();
   std::shared_future<void> answer(answered->get_future());
