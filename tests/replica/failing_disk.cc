@@ -10,6 +10,9 @@
 #include <atomic>
 #include <climits>
 #include <cstring>
+#include <mutex>
+#include <set>
+#include <string>
 
 namespace metastore::test {
 namespace {
@@ -24,14 +27,20 @@ std::atomic<int> operations{0};
 char failed_operation[PATH_MAX + 32];
 std::atomic<bool> failed{false};
 thread_local bool sync_failed_here = false;
+std::mutex unsynced_mutex;
+std::set<std::string> unsynced;
+
+// RocksDB's own log is no data, nor is what it only writes and never reads.
+bool IsData(const char* path) {
+  const char* name = std::strrchr(path, '/');
+  return name == nullptr ||
+         (std::strncmp(name, "/LOG", 4) != 0 && std::strncmp(name, "/OPTIONS-", 9) != 0);
+}
 
 [[maybe_unused]] bool Fails(const char* call, const char* path, bool sync) {
   const size_t size = std::strlen(directory);
   if (std::strncmp(path, directory, size) != 0) return false;
-  // RocksDB's own log is no data, nor is what it only writes and never reads.
-  const char* name = std::strrchr(path, '/');
-  if (name != nullptr && std::strncmp(name, "/LOG", 4) == 0) return false;
-  if (name != nullptr && std::strncmp(name, "/OPTIONS-", 9) == 0) return false;
+  if (!IsData(path)) return false;
   if (++operations != nth) return false;
   std::strcpy(failed_operation, call);
   std::strcat(failed_operation, " ");
@@ -67,6 +76,24 @@ thread_local bool sync_failed_here = false;
   return Fails(call, path, sync);
 }
 
+[[maybe_unused]] void Renamed(const char* to) {
+  if (!armed || !IsData(to) || std::strncmp(to, directory, std::strlen(directory)) != 0) return;
+  // A checkpoint that is to be sent is made anew after a start.
+  if (std::strcmp(std::strrchr(to, '/'), "/snapshot-out") == 0) return;
+  std::lock_guard<std::mutex> lock(unsynced_mutex);
+  unsynced.insert(std::string(to, std::strrchr(to, '/')));
+}
+
+[[maybe_unused]] void Synced(int fd) {
+  if (!armed) return;
+  char path[PATH_MAX];
+  const std::string link = "/proc/self/fd/" + std::to_string(fd);
+  const long length = syscall(SYS_readlink, link.c_str(), path, sizeof path);
+  if (length <= 0) return;
+  std::lock_guard<std::mutex> lock(unsynced_mutex);
+  unsynced.erase(std::string(path, static_cast<size_t>(length)));
+}
+
 }  // namespace
 
 void ArmDisk(const DiskFault& fault) {
@@ -79,6 +106,10 @@ void ArmDisk(const DiskFault& fault) {
 }
 
 int DiskOperations() { return operations; }
+std::string UnsyncedDirectory() {
+  std::lock_guard<std::mutex> lock(unsynced_mutex);
+  return unsynced.empty() ? "" : *unsynced.begin();
+}
 bool SyncFailedHere() { return sync_failed_here; }
 std::string FailedOperation() { return failed ? failed_operation : ""; }
 
@@ -87,6 +118,8 @@ std::string FailedOperation() { return failed ? failed_operation : ""; }
 #if !defined(__SANITIZE_THREAD__)
 using metastore::test::FailsAt;
 using metastore::test::FailsOn;
+using metastore::test::Renamed;
+using metastore::test::Synced;
 
 extern "C" {
 
@@ -121,7 +154,10 @@ ssize_t pwrite64(int fd, const void* bytes, size_t size, off64_t at) {
   return FailsOn("pwrite", fd) ? -1 : syscall(SYS_pwrite64, fd, bytes, size, at);
 }
 int fsync(int fd) {
-  return FailsOn("fsync", fd, true) ? -1 : static_cast<int>(syscall(SYS_fsync, fd));
+  if (FailsOn("fsync", fd, true)) return -1;
+  const int result = static_cast<int>(syscall(SYS_fsync, fd));
+  if (result == 0) Synced(fd);
+  return result;
 }
 int fdatasync(int fd) {
   return FailsOn("fdatasync", fd, true) ? -1 : static_cast<int>(syscall(SYS_fdatasync, fd));
@@ -133,7 +169,10 @@ int ftruncate64(int fd, off64_t size) noexcept {
   return FailsOn("ftruncate", fd) ? -1 : static_cast<int>(syscall(SYS_ftruncate, fd, size));
 }
 int rename(const char* from, const char* to) noexcept {
-  return FailsAt("rename", to) ? -1 : static_cast<int>(syscall(SYS_rename, from, to));
+  if (FailsAt("rename", to)) return -1;
+  const int result = static_cast<int>(syscall(SYS_rename, from, to));
+  if (result == 0) Renamed(to);
+  return result;
 }
 int link(const char* from, const char* to) noexcept {
   return FailsAt("link", to) ? -1 : static_cast<int>(syscall(SYS_link, from, to));

@@ -30,5 +30,8 @@ std::string FailedOperation();
 inline bool SyncFailed() { return FailedOperation().find("sync ") != std::string::npos; }
 // It was the calling thread's.
 bool SyncFailedHere();
+// A directory in which a file was renamed that has not been synced since: power loss may take the
+// new name back. "" when there is none.
+std::string UnsyncedDirectory();
 
 }  // namespace metastore::test

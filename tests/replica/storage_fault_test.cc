@@ -89,6 +89,8 @@ class Report {
     // another thread's, such as a flush, a moment later.
     if (test::SyncFailedHere()) Write("AFTER A FAILED SYNC");
     if (test::SyncFailed()) Write("WHILE IT ENDS");
+    const std::string unsynced = test::UnsyncedDirectory();
+    if (!unsynced.empty()) Write("UNSYNCED " + unsynced);
     Write(line);
   }
   void Write(const std::string& line) {
@@ -253,6 +255,7 @@ class StorageFaultTest : public testing::Test {
           << out;
     }
     EXPECT_EQ(report.find("AFTER A FAILED SYNC"), std::string::npos) << name << "\n" << report;
+    EXPECT_EQ(report.find("UNSYNCED"), std::string::npos) << name << "\n" << report;
     if (finished) {
       EXPECT_EQ(report.find("WHILE IT ENDS"), std::string::npos) << name << "\n" << report;
       EXPECT_NE(report.find("entry 22\n"), std::string::npos) << name << "\n" << report;
