@@ -164,9 +164,18 @@ class DatabaseIterator : public Iterator {
     iterator_->Seek(ToSlice(key));
     Check();
   }
+  void SeekForPrev(std::string_view key) override {
+    iterator_->SeekForPrev(ToSlice(key));
+    Check();
+  }
   void Next() override {
     CHECK(valid_);
     iterator_->Next();
+    Check();
+  }
+  void Prev() override {
+    CHECK(valid_);
+    iterator_->Prev();
     Check();
   }
   std::string_view key() const override { return ToView(iterator_->key()); }

@@ -6,7 +6,7 @@
 //   dead prefix := 'd' prefix:u8    value := bytes (how far its removal is)
 //   function    := 'f' library      value := bytes
 //   databases   := 'm'              value := prefix:u8 × 16
-//   counts      := 'n' prefix:u8    value := keys:varint expiring:varint
+//   counts      := 'n' prefix:u8    value := keys:varint expiring:varint spread:varint
 //   session     := 's' node:be64    value := bytes (src/replica)
 //   user        := 'u' name         value := bytes
 //   membership  := 'v'              value := bytes (src/replica)
@@ -109,15 +109,18 @@ inline std::string EncodeCounts(KeyCounts counts) {
   std::string value;
   PutVarint(&value, static_cast<uint64_t>(counts.keys));
   PutVarint(&value, static_cast<uint64_t>(counts.expiring));
+  PutVarint(&value, static_cast<uint64_t>(counts.spread));
   return value;
 }
 inline std::optional<KeyCounts> DecodeCounts(std::string_view value) {
-  uint64_t keys, expiring;
-  if (!TakeVarint(&value, &keys) || !TakeVarint(&value, &expiring) || !value.empty() ||
-      keys > INT64_MAX || expiring > INT64_MAX) {
+  uint64_t keys, expiring, spread;
+  if (!TakeVarint(&value, &keys) || !TakeVarint(&value, &expiring) ||
+      !TakeVarint(&value, &spread) || !value.empty() || keys > INT64_MAX ||
+      expiring > INT64_MAX || spread > INT64_MAX) {
     return std::nullopt;
   }
-  return KeyCounts{static_cast<int64_t>(keys), static_cast<int64_t>(expiring)};
+  return KeyCounts{static_cast<int64_t>(keys), static_cast<int64_t>(expiring),
+                   static_cast<int64_t>(spread)};
 }
 
 }  // namespace metastore::engine

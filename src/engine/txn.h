@@ -28,13 +28,14 @@ class Txn : public View {
   virtual void Put(Family family, std::string_view key, std::string value) = 0;
   virtual void Delete(Family family, std::string_view key) = 0;
 
-  // Removes [from, to) with one range tombstone. The range must hold nothing written or read
-  // through this Txn: it is for the remains of flushed databases and dead collections.
+  // Removes [from, to) with one range tombstone, for the remains of flushed databases and dead
+  // collections. Reads through this Txn do not see that: nothing may read the range before the
+  // commit.
   virtual void DeleteDeadRange(Family family, std::string_view from, std::string_view to) = 0;
 
   virtual void SetDatabases(const DatabaseMap& map) = 0;
   // Adds to the counters of a physical prefix; SetCounts replaces them.
-  virtual void AddCounts(uint8_t prefix, int64_t keys, int64_t expiring) = 0;
+  virtual void AddCounts(uint8_t prefix, KeyCounts more) = 0;
   virtual void SetCounts(uint8_t prefix, KeyCounts counts) = 0;
 
   // A number that no other write of the cluster's history has: (entry index << 24 | counter).

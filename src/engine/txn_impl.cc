@@ -11,7 +11,8 @@ namespace {
 
 constexpr int kVersionCounterBits = 24;
 
-// The database below, with what the overlay says about the same keys laid over it.
+// The database below, with what the overlay says about the same keys laid over it. Both stand at
+// or beyond the place in the direction of the last move; a turn seeks anew from the place.
 class TxnIterator final : public Iterator {
  public:
   TxnIterator(std::unique_ptr<Iterator> base, const Overlay* overlay, std::string_view lower,
@@ -19,54 +20,91 @@ class TxnIterator final : public Iterator {
       : base_(std::move(base)),
         overlay_(overlay),
         order_(overlay->Sorted()),
-        next_(order_.end()),
         lower_(lower),
         upper_(upper) {}
 
   bool Valid() const override { return place_ != Place::kNone; }
   void Seek(std::string_view key) override {
     if (key < lower_) key = lower_;
+    forward_ = true;
     base_->Seek(key);
-    next_ = order_.lower_bound(key);
+    auto at = order_.lower_bound(key);
+    Gather(at == order_.end() ? nullptr : &overlay_->writes()[*at]);
+    next_ = at;
     Settle();
   }
-  void Next() override {
-    CHECK(Valid());
-    if (place_ != Place::kOverlay) base_->Next();
-    if (place_ != Place::kBase) ++next_;
+  void SeekForPrev(std::string_view key) override {
+    forward_ = false;
+    base_->SeekForPrev(key);
+    auto at = upper_.empty() || key < upper_ ? order_.upper_bound(key) : order_.lower_bound(upper_);
+    StepBack(&at);
     Settle();
   }
+  void Next() override { Move(true); }
+  void Prev() override { Move(false); }
   std::string_view key() const override {
-    return place_ == Place::kBase ? base_->key() : write().key;
+    return place_ == Place::kBase ? base_->key() : gathered_->key;
   }
   std::string_view value() const override {
-    return place_ == Place::kBase ? base_->value() : std::string_view(*write().value);
+    return place_ == Place::kBase ? base_->value() : std::string_view(*gathered_->value);
   }
 
  private:
   enum class Place : uint8_t { kNone, kBase, kOverlay, kBoth };
 
-  const Overlay::Write& write() const { return overlay_->writes()[*next_]; }
+  void Move(bool forward) {
+    CHECK(Valid());
+    if (forward != forward_) {
+      const std::string here(key());
+      forward ? Seek(here) : SeekForPrev(here);
+    }
+    if (place_ != Place::kOverlay) StepBase();
+    if (place_ != Place::kBase) StepGathered();
+    Settle();
+  }
+  void StepBase() { forward_ ? base_->Next() : base_->Prev(); }
+  void StepGathered() {
+    if (forward_) {
+      ++next_;
+      Gather(next_ == order_.end() ? nullptr : &overlay_->writes()[*next_]);
+    } else {
+      StepBack(&next_);
+    }
+  }
+  // To the write before *at.
+  void StepBack(Overlay::Order::const_iterator* at) {
+    if (*at == order_.begin()) {
+      gathered_ = nullptr;
+      return;
+    }
+    next_ = std::prev(*at);
+    Gather(&overlay_->writes()[*next_]);
+  }
+  void Gather(const Overlay::Write* write) {
+    const bool within = write != nullptr && write->key >= lower_ &&
+                        (upper_.empty() || write->key < upper_);
+    gathered_ = within ? write : nullptr;
+  }
 
-  // Finds the smaller of the two fronts and walks over keys that the overlay deleted.
+  // Finds the nearer of the two and walks over keys that the overlay deleted.
   void Settle() {
     for (;;) {
-      bool gathered = next_ != order_.end() && (upper_.empty() || write().key < upper_);
-      if (!gathered) {
+      if (gathered_ == nullptr) {
         place_ = base_->Valid() ? Place::kBase : Place::kNone;
         return;
       }
-      int order = base_->Valid() ? write().key.compare(base_->key()) : -1;
+      int order = base_->Valid() ? gathered_->key.compare(base_->key()) : -1;
+      if (!forward_ && base_->Valid()) order = -order;
       if (order > 0) {
         place_ = Place::kBase;
         return;
       }
-      if (write().value) {
+      if (gathered_->value) {
         place_ = order == 0 ? Place::kBoth : Place::kOverlay;
         return;
       }
-      if (order == 0) base_->Next();
-      ++next_;
+      if (order == 0) StepBase();
+      StepGathered();
     }
   }
 
@@ -74,7 +112,9 @@ class TxnIterator final : public Iterator {
   const Overlay* overlay_;
   const Overlay::Order& order_;
   Overlay::Order::const_iterator next_;
+  const Overlay::Write* gathered_ = nullptr;  // at next_, where that is within the bounds
   std::string lower_, upper_;
+  bool forward_ = true;
   Place place_ = Place::kNone;
 };
 
@@ -147,6 +187,17 @@ void TxnImpl::Delete(Family family, std::string_view key) {
 
 void TxnImpl::DeleteDeadRange(Family family, std::string_view from, std::string_view to) {
   CHECK_LT(from, to);
+  // Ranges stand at the front of the batch: what was gathered before must not outlive them.
+  if (!overlay(family).empty()) {
+    const Overlay::Order& order = overlay(family).Sorted();
+    std::vector<std::string_view> dead;
+    for (auto it = order.lower_bound(from); it != order.end(); ++it) {
+      const Overlay::Write& write = overlay(family).writes()[*it];
+      if (write.key >= to) break;
+      if (write.value) dead.push_back(write.key);
+    }
+    for (std::string_view key : dead) bytes_ += overlay(family).Set(key, std::nullopt);
+  }
   digest_.DeleteRange(family, from, to);
   dead_ranges_.push_back({family, std::string(from), std::string(to)});
   bytes_ += static_cast<int64_t>(from.size() + to.size() + sizeof(DeadRange));
@@ -157,8 +208,10 @@ void TxnImpl::SetDatabases(const DatabaseMap& map) {
   databases_changed_ = true;
 }
 
-void TxnImpl::AddCounts(uint8_t prefix, int64_t keys, int64_t expiring) {
-  SetCounts(prefix, {counts_[prefix].keys + keys, counts_[prefix].expiring + expiring});
+void TxnImpl::AddCounts(uint8_t prefix, KeyCounts more) {
+  const KeyCounts& counts = counts_[prefix];
+  SetCounts(prefix, {counts.keys + more.keys, counts.expiring + more.expiring,
+                     counts.spread + more.spread});
 }
 
 void TxnImpl::SetCounts(uint8_t prefix, KeyCounts counts) {
@@ -216,6 +269,7 @@ void TxnImpl::Build(rocksdb::WriteBatch* batch, uint64_t number) {
     if (!counts_changed_[i]) continue;
     CHECK_GE(counts_[i].keys, 0);
     CHECK_GE(counts_[i].expiring, 0);
+    CHECK_GE(counts_[i].spread, 0);
     check(batch->Put(system, CountsKey(static_cast<uint8_t>(i)), EncodeCounts(counts_[i])));
   }
 }

@@ -35,7 +35,7 @@ class TxnImpl final : public Txn {
   void Delete(Family family, std::string_view key) override;
   void DeleteDeadRange(Family family, std::string_view from, std::string_view to) override;
   void SetDatabases(const DatabaseMap& map) override;
-  void AddCounts(uint8_t prefix, int64_t keys, int64_t expiring) override;
+  void AddCounts(uint8_t prefix, KeyCounts more) override;
   void SetCounts(uint8_t prefix, KeyCounts counts) override;
   uint64_t NewVersion() override;
   Random& random() override { return random_; }

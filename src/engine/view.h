@@ -33,14 +33,20 @@ struct DatabaseMap {
 struct KeyCounts {
   int64_t keys = 0;      // expired ones that are not yet deleted included, as in Redis
   int64_t expiring = 0;  // keys that have an expiry
+  int64_t spread = 0;    // collections that have elements outside of their record
+  friend bool operator==(const KeyCounts&, const KeyCounts&) = default;
 };
 
 class Iterator {
  public:
   virtual ~Iterator() = default;
   virtual bool Valid() const = 0;
+  // To the first key that is not below `key`.
   virtual void Seek(std::string_view key) = 0;
+  // To the last key that is not above `key`.
+  virtual void SeekForPrev(std::string_view key) = 0;
   virtual void Next() = 0;
+  virtual void Prev() = 0;
   virtual std::string_view key() const = 0;  // good until the next move
   virtual std::string_view value() const = 0;
 };
@@ -53,7 +59,7 @@ class View {
   virtual bool Get(Family family, std::string_view key, std::string* value) const = 0;
 
   // Iterates over [lower, upper) in byte order; an empty upper means no bound. Starts invalid:
-  // Seek first. It must not outlive the View; a Txn must not be written while it is in use.
+  // Seek first. Invalid after a step past either end, too. It must not outlive the View; a Txn must not be written while it is in use.
   virtual std::unique_ptr<Iterator> NewIterator(Family family, std::string_view lower,
                                                 std::string_view upper) const = 0;
 

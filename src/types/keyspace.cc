@@ -20,12 +20,14 @@ using engine::View;
 // Family::kMeta
 //   key      := prefix:u8 hash:be64 user_key      prefix: physical, see DatabaseMap
 //   hash     := slot:14 bits, top 50 bits of XXH3_64(user_key)
-//   record   := flags:u8 [deadline_ms:varint] version:varint payload
-//   flags    := bits 0-3 type, bit 4 has a deadline, bits 5-6 string form, bit 7 zero
-//   payload  := string: bytes; collection: id:be64 and its type's header
+//   record   := flags:u8 [deadline_ms:varint] [field_deadline_ms:varint] version:varint payload
+//   flags    := bits 0-3 type, bit 4 has a deadline, bits 5-6 string form, bit 7 has a field
+//               deadline (hashes only)
+//   payload  := string: bytes; collection: see collection.h
 //
 // Family::kIndex
 //   expiry   := 'e' prefix:u8 deadline_ms:be64 hash:be64 user_key      value empty
+//   fields   := 'h' prefix:u8 deadline_ms:be64 hash:be64 user_key      value empty
 //
 // The prefix stands before the deadline so that flushing a database leaves one range to remove.
 namespace {
@@ -34,7 +36,10 @@ constexpr uint8_t kTypeMask = 0x0f;
 constexpr uint8_t kHasDeadline = 0x10;
 constexpr int kFormShift = 5;
 constexpr uint8_t kFormMask = 0x03;
+constexpr uint8_t kHasFieldDeadline = 0x80;
 constexpr char kExpiryTag = 'e';
+constexpr char kFieldExpiryTag = 'h';
+constexpr char kElementTag = 'i';
 
 constexpr int kSlotBits = 14;
 // SCAN's cursor is the hash without its low bits: 53 bits are left, the integers of a double.
@@ -60,11 +65,11 @@ uint64_t HashOf(std::string_view meta_key) {
 }
 std::string_view UserKeyOf(std::string_view meta_key) { return meta_key.substr(kMetaKeyHead); }
 
-std::string ExpiryPrefix(uint8_t prefix) {
-  return std::string{kExpiryTag, static_cast<char>(prefix)};
+std::string ExpiryPrefix(char tag, uint8_t prefix) {
+  return std::string{tag, static_cast<char>(prefix)};
 }
-std::string ExpiryKey(std::string_view meta_key, int64_t deadline_ms) {
-  std::string key = ExpiryPrefix(static_cast<uint8_t>(meta_key[0]));
+std::string ExpiryKey(char tag, std::string_view meta_key, int64_t deadline_ms) {
+  std::string key = ExpiryPrefix(tag, static_cast<uint8_t>(meta_key[0]));
   PutBig64(&key, static_cast<uint64_t>(deadline_ms));
   key.append(meta_key.substr(1));
   return key;
@@ -125,32 +130,46 @@ std::string Record::Encode(const Header& header, std::string_view payload) {
   uint8_t flags = static_cast<uint8_t>(static_cast<uint8_t>(header.type) |
                                        static_cast<uint8_t>(header.form) << kFormShift);
   if (header.deadline_ms) flags |= kHasDeadline;
+  if (header.field_deadline_ms) flags |= kHasFieldDeadline;
   bytes.push_back(static_cast<char>(flags));
   if (header.deadline_ms) {
     CHECK_GT(*header.deadline_ms, 0);
     PutVarint(&bytes, static_cast<uint64_t>(*header.deadline_ms));
+  }
+  if (header.field_deadline_ms) {
+    CHECK_GT(*header.field_deadline_ms, 0);
+    PutVarint(&bytes, static_cast<uint64_t>(*header.field_deadline_ms));
   }
   PutVarint(&bytes, header.version);
   bytes.append(payload);
   return bytes;
 }
 
+namespace {
+
+bool TakeDeadline(std::string_view* bytes, std::optional<int64_t>* deadline_ms) {
+  uint64_t number = 0;
+  if (!TakeVarint(bytes, &number) || number == 0 || number > INT64_MAX) return false;
+  *deadline_ms = static_cast<int64_t>(number);
+  return true;
+}
+
+}  // namespace
+
 std::optional<Header> Record::ParseHeader(std::string_view* bytes) {
   Header header;
   uint8_t flags = 0;
-  if (!TakeByte(bytes, &flags) || flags >> 7 != 0) return std::nullopt;
+  if (!TakeByte(bytes, &flags)) return std::nullopt;
   header.type = static_cast<Type>(flags & kTypeMask);
   header.form = static_cast<StringForm>(flags >> kFormShift & kFormMask);
   if (header.type < Type::kString || header.type > Type::kStream ||
       header.form > StringForm::kRaw) {
     return std::nullopt;
   }
-  if (flags & kHasDeadline) {
-    uint64_t deadline_ms = 0;
-    if (!TakeVarint(bytes, &deadline_ms) || deadline_ms == 0 || deadline_ms > INT64_MAX) {
-      return std::nullopt;
-    }
-    header.deadline_ms = static_cast<int64_t>(deadline_ms);
+  if (flags & kHasDeadline && !TakeDeadline(bytes, &header.deadline_ms)) return std::nullopt;
+  if (flags & kHasFieldDeadline &&
+      (header.type != Type::kHash || !TakeDeadline(bytes, &header.field_deadline_ms))) {
+    return std::nullopt;
   }
   if (!TakeVarint(bytes, &header.version)) return std::nullopt;
   return header;
@@ -162,10 +181,109 @@ Header Record::TakeHeader(std::string_view* bytes) {
   return *header;
 }
 
+uint64_t Record::CollectionId(Type type, std::string_view payload) {
+  if (type == Type::kString) return 0;
+  uint8_t traits = 0;
+  CHECK_MSG(TakeByte(&payload, &traits), "a collection's record is damaged");
+  if ((traits & kSpread) == 0) return 0;
+  uint64_t id = 0;
+  CHECK_MSG(TakeBig64(&payload, &id) && id != 0, "a collection's record is damaged");
+  return id;
+}
+
 Record::Record(std::string bytes) : bytes_(std::move(bytes)) {
   std::string_view rest = bytes_;
   header_ = TakeHeader(&rest);
   payload_offset_ = bytes_.size() - rest.size();
+}
+
+// Family::kSystem
+//   dead collection := 'c' id:be64     value := type:u8
+//   dead prefix     := 'd' prefix:u8   value := stage:u8 version:be64 [next_meta_key]
+//
+// stage 0: its keys are still there, 1: they are removed, 2: as 0, and from next_meta_key on its
+// spread collections are still to be queued. Version: when it came into that stage.
+namespace {
+
+constexpr uint8_t kStageDead = 0;
+constexpr uint8_t kStageRemoved = 1;
+constexpr uint8_t kStageHasCollections = 2;
+constexpr int kVersionCounterBits = 24;
+
+// Bounds of a call of Reclaim.
+constexpr size_t kReclaimCollections = 256;
+constexpr size_t kReclaimRecords = 4096;
+// More rows than that are removed by a range tombstone, which costs later reads a little.
+constexpr size_t kReclaimRows = 256;
+
+struct DeadPrefix {
+  uint8_t prefix = 0;
+  uint8_t stage = 0;
+  uint64_t version = 0;
+  std::string next_meta_key;
+
+  std::string Encode() const {
+    std::string value(1, static_cast<char>(stage));
+    PutBig64(&value, version);
+    return value.append(next_meta_key);
+  }
+};
+
+std::vector<DeadPrefix> DeadPrefixes(const View& view) {
+  std::vector<DeadPrefix> dead;
+  const std::string_view begin = engine::kDeadDatabasePrefix;
+  auto it = view.NewIterator(Family::kSystem, begin, engine::PrefixEnd(begin));
+  for (it->Seek(begin); it->Valid(); it->Next()) {
+    CHECK_EQ(it->key().size(), begin.size() + 1);
+    DeadPrefix entry;
+    entry.prefix = static_cast<uint8_t>(it->key().back());
+    std::string_view value = it->value();
+    CHECK(TakeByte(&value, &entry.stage));
+    CHECK(TakeBig64(&value, &entry.version));
+    entry.next_meta_key = value;
+    dead.push_back(std::move(entry));
+  }
+  return dead;
+}
+
+// The elements of a collection that no key has any more wait for Reclaim.
+void Bury(Txn& txn, uint64_t id, Type type) {
+  txn.Put(Family::kSystem, engine::DeadCollectionKey(id), std::string(1, static_cast<char>(type)));
+}
+
+std::vector<uint64_t> DeadCollections(const View& view, size_t limit) {
+  std::vector<uint64_t> dead;
+  const std::string_view begin = engine::kDeadCollectionPrefix;
+  auto it = view.NewIterator(Family::kSystem, begin, engine::PrefixEnd(begin));
+  for (it->Seek(begin); it->Valid() && dead.size() < limit; it->Next()) {
+    std::string_view rest = it->key().substr(begin.size());
+    uint64_t id = 0;
+    CHECK(TakeBig64(&rest, &id));
+    dead.push_back(id);
+  }
+  return dead;
+}
+
+void CopyElements(Txn& txn, Family family, uint64_t from, uint64_t to) {
+  const std::string begin = ElementPrefix(family, from);
+  std::vector<std::pair<std::string, std::string>> rows;
+  {
+    auto it = txn.NewIterator(family, begin, engine::PrefixEnd(begin));
+    for (it->Seek(begin); it->Valid(); it->Next()) {
+      rows.emplace_back(ElementPrefix(family, to).append(it->key().substr(begin.size())),
+                        it->value());
+    }
+  }
+  for (auto& [key, value] : rows) txn.Put(family, key, std::move(value));
+}
+
+}  // namespace
+
+std::string ElementPrefix(Family family, uint64_t collection_id) {
+  std::string prefix;
+  if (family == Family::kIndex) prefix.push_back(kElementTag);
+  PutBig64(&prefix, collection_id);
+  return prefix;
 }
 
 std::optional<Record> Find(const View& view, int db, std::string_view key) {
@@ -201,71 +319,89 @@ void WritableKey::Load() {
   if (!txn_.Get(Family::kMeta, meta_key_, &bytes)) return;
   found_.emplace(std::move(bytes));
   exists_ = true;
-  deadline_ms_ = found_->header().deadline_ms;
+  const Header& header = found_->header();
+  deadline_ms_ = header.deadline_ms;
+  field_deadline_ms_ = header.field_deadline_ms;
+  type_ = header.type;
+  collection_id_ = found_->collection_id();
 }
 
-void WritableKey::Put(Type type, StringForm form, std::optional<int64_t> deadline_ms,
-                      std::string_view payload) {
-  if (Passed(deadline_ms, txn_.now_ms())) {
+// Makes the expiry index and the counters follow a record that comes, changes or goes.
+void WritableKey::Follow(bool exists, const Header& header, uint64_t collection_id) {
+  const auto index = [this](char tag, std::optional<int64_t> from, std::optional<int64_t> to) {
+    if (from == to) return;
+    if (from) txn_.Delete(Family::kIndex, ExpiryKey(tag, meta_key_, *from));
+    if (to) txn_.Put(Family::kIndex, ExpiryKey(tag, meta_key_, *to), "");
+  };
+  index(kExpiryTag, deadline_ms_, header.deadline_ms);
+  index(kFieldExpiryTag, field_deadline_ms_, header.field_deadline_ms);
+  const KeyCounts more = {
+      int64_t{exists} - int64_t{exists_},
+      int64_t{header.deadline_ms.has_value()} - int64_t{deadline_ms_.has_value()},
+      int64_t{collection_id != 0} - int64_t{collection_id_ != 0}};
+  if (more != KeyCounts{}) txn_.AddCounts(static_cast<uint8_t>(meta_key_[0]), more);
+  exists_ = exists;
+  deadline_ms_ = header.deadline_ms;
+  field_deadline_ms_ = header.field_deadline_ms;
+  type_ = header.type;
+  collection_id_ = collection_id;
+}
+
+void WritableKey::Put(const Header& header, std::string_view payload) {
+  if (Passed(header.deadline_ms, txn_.now_ms())) {
     Delete();
     return;
   }
+  const uint64_t id = Record::CollectionId(header.type, payload);
+  if (collection_id_ != 0 && collection_id_ != id) Bury(txn_, collection_id_, type_);
+  Header stored = header;
+  stored.version = txn_.NewVersion();
   // `payload` may point into found_, which therefore stays.
-  txn_.Put(Family::kMeta, meta_key_,
-           Record::Encode({type, form, deadline_ms, txn_.NewVersion()}, payload));
-  if (deadline_ms_ != deadline_ms) {
-    if (deadline_ms_) txn_.Delete(Family::kIndex, ExpiryKey(meta_key_, *deadline_ms_));
-    if (deadline_ms) txn_.Put(Family::kIndex, ExpiryKey(meta_key_, *deadline_ms), "");
-  }
-  int64_t keys = exists_ ? 0 : 1;
-  int64_t expiring = static_cast<int64_t>(deadline_ms.has_value()) -
-                     static_cast<int64_t>(deadline_ms_.has_value());
-  if (keys != 0 || expiring != 0) {
-    txn_.AddCounts(static_cast<uint8_t>(meta_key_[0]), keys, expiring);
-  }
-  exists_ = true;
-  deadline_ms_ = deadline_ms;
+  txn_.Put(Family::kMeta, meta_key_, Record::Encode(stored, payload));
+  Follow(true, stored, id);
 }
 
 void WritableKey::SetDeadline(std::optional<int64_t> deadline_ms) {
   CHECK(found_.has_value());
-  Put(found_->header().type, found_->header().form, deadline_ms, found_->payload());
+  Header header = found_->header();
+  header.deadline_ms = deadline_ms;
+  Put(header, found_->payload());
 }
 
 void WritableKey::Delete() {
+  if (collection_id_ != 0) Bury(txn_, collection_id_, type_);
+  Release();
+}
+
+void WritableKey::Release() {
   if (!exists_) return;
   txn_.Delete(Family::kMeta, meta_key_);
-  if (deadline_ms_) txn_.Delete(Family::kIndex, ExpiryKey(meta_key_, *deadline_ms_));
-  txn_.AddCounts(static_cast<uint8_t>(meta_key_[0]), -1, deadline_ms_ ? -1 : 0);
-  exists_ = false;
-  deadline_ms_.reset();
+  Follow(false, Header(), 0);
   found_.reset();
 }
-
-namespace {
-
-void Transfer(WritableKey* source, WritableKey* target) {
-  const Record* record = source->found();
-  CHECK(record != nullptr);
-  const Header& header = record->header();
-  target->Put(header.type, header.form, header.deadline_ms, record->payload());
-}
-
-}  // namespace
 
 void Rename(Txn& txn, int db, std::string_view from, int to_db, std::string_view to) {
   CHECK(db != to_db || from != to);
   WritableKey source(txn, db, from);
   WritableKey target(txn, to_db, to);
-  Transfer(&source, &target);
-  source.Delete();
+  CHECK(source.found() != nullptr);
+  target.Put(source.found()->header(), source.found()->payload());
+  source.Release();
 }
 
 void Copy(Txn& txn, int db, std::string_view from, int to_db, std::string_view to) {
   CHECK(db != to_db || from != to);
-  WritableKey source(txn, db, from);
-  WritableKey target(txn, to_db, to);
-  Transfer(&source, &target);
+  std::optional<Record> source = Find(txn, db, from);
+  CHECK(source.has_value());
+  std::string payload(source->payload());
+  if (const uint64_t id = source->collection_id(); id != 0) {
+    const uint64_t copy = txn.NewVersion();
+    for (Family family : {Family::kData, Family::kIndex}) CopyElements(txn, family, id, copy);
+    std::string copy_id;
+    PutBig64(&copy_id, copy);
+    payload.replace(1, copy_id.size(), copy_id);
+  }
+  WritableKey(txn, to_db, to).Put(source->header(), payload);
 }
 
 KeyCounts DatabaseCounts(const View& view, int db) { return view.Counts(PrefixOf(view, db)); }
@@ -339,43 +475,7 @@ void SwapDatabases(Txn& txn, int a, int b) {
   txn.SetDatabases(map);
 }
 
-// Family::kSystem
-//   dead prefix := 'd' prefix:u8    value := stage:u8 version:be64
-//
-// stage 0: its keys are still there, 1: they are removed. Version: when it came into that stage.
 namespace {
-
-constexpr uint8_t kStageDead = 0;
-constexpr uint8_t kStageRemoved = 1;
-constexpr int kVersionCounterBits = 24;
-
-std::string EncodeDeadPrefix(uint8_t stage, uint64_t version) {
-  std::string value(1, static_cast<char>(stage));
-  PutBig64(&value, version);
-  return value;
-}
-
-struct DeadPrefix {
-  uint8_t prefix = 0;
-  uint8_t stage = 0;
-  uint64_t version = 0;
-};
-
-std::vector<DeadPrefix> DeadPrefixes(const View& view) {
-  std::vector<DeadPrefix> dead;
-  const std::string_view begin = engine::kDeadDatabasePrefix;
-  auto it = view.NewIterator(Family::kSystem, begin, engine::PrefixEnd(begin));
-  for (it->Seek(begin); it->Valid(); it->Next()) {
-    CHECK_EQ(it->key().size(), begin.size() + 1);
-    DeadPrefix entry;
-    entry.prefix = static_cast<uint8_t>(it->key().back());
-    std::string_view value = it->value();
-    CHECK(TakeByte(&value, &entry.stage));
-    CHECK(TakeBig64(&value, &entry.version));
-    dead.push_back(entry);
-  }
-  return dead;
-}
 
 // The lowest prefix that neither a database nor the queue holds.
 std::optional<uint8_t> UnusedPrefix(const View& view) {
@@ -404,6 +504,7 @@ void DeleteOneByOne(Txn& txn, int db) {
 void FlushDatabase(Txn& txn, int db) {
   const uint8_t old_prefix = PrefixOf(txn, db);
   const int64_t keys = txn.Counts(old_prefix).keys;
+  const int64_t spread = txn.Counts(old_prefix).spread;
   if (keys == 0) return;
   std::optional<uint8_t> new_prefix;
   if (keys > kFlushOneByOneKeys) new_prefix = UnusedPrefix(txn);
@@ -417,14 +518,60 @@ void FlushDatabase(Txn& txn, int db) {
   txn.SetCounts(old_prefix, KeyCounts{});
   txn.SetCounts(*new_prefix, KeyCounts{});
   txn.Put(Family::kSystem, engine::DeadDatabaseKey(old_prefix),
-          EncodeDeadPrefix(kStageDead, txn.NewVersion()));
+          DeadPrefix{old_prefix, spread > 0 ? kStageHasCollections : kStageDead, txn.NewVersion(),
+                     PrefixBytes(old_prefix)}
+              .Encode());
 }
 
-bool NeedsReclaim(const View& view) { return !DeadPrefixes(view).empty(); }
+bool NeedsReclaim(const View& view) {
+  return !DeadPrefixes(view).empty() || !DeadCollections(view, 1).empty();
+}
+
+namespace {
+
+// Queues some of the spread collections below a dead prefix; true when none is left.
+bool BuryCollections(Txn& txn, DeadPrefix* dead) {
+  std::vector<std::pair<uint64_t, Type>> found;
+  auto it = txn.NewIterator(Family::kMeta, PrefixBytes(dead->prefix), PrefixRangeEnd(dead->prefix));
+  size_t seen = 0;
+  for (it->Seek(dead->next_meta_key); it->Valid() && seen < kReclaimRecords; it->Next(), ++seen) {
+    std::string_view payload = it->value();
+    const Header header = Record::TakeHeader(&payload);
+    const uint64_t id = Record::CollectionId(header.type, payload);
+    if (id != 0) found.emplace_back(id, header.type);
+  }
+  const bool done = !it->Valid();
+  if (!done) dead->next_meta_key = it->key();
+  for (const auto& [id, type] : found) Bury(txn, id, type);
+  return done;
+}
+
+void RemoveElements(Txn& txn, Family family, uint64_t id) {
+  const std::string begin = ElementPrefix(family, id);
+  const std::string end = engine::PrefixEnd(begin);
+  std::vector<std::string> rows;
+  {
+    auto it = txn.NewIterator(family, begin, end);
+    for (it->Seek(begin); it->Valid() && rows.size() <= kReclaimRows; it->Next()) {
+      rows.emplace_back(it->key());
+    }
+  }
+  if (rows.size() > kReclaimRows) {
+    txn.DeleteDeadRange(family, begin, end);
+  } else {
+    for (const std::string& row : rows) txn.Delete(family, row);
+  }
+}
+
+}  // namespace
 
 void Reclaim(Txn& txn) {
+  for (uint64_t id : DeadCollections(txn, kReclaimCollections)) {
+    for (Family family : {Family::kData, Family::kIndex}) RemoveElements(txn, family, id);
+    txn.Delete(Family::kSystem, engine::DeadCollectionKey(id));
+  }
   const uint64_t now = txn.NewVersion();
-  for (const DeadPrefix& dead : DeadPrefixes(txn)) {
+  for (DeadPrefix& dead : DeadPrefixes(txn)) {
     if (dead.version >> kVersionCounterBits == now >> kVersionCounterBits) continue;
     CHECK(!IsLive(txn, dead.prefix));
     const std::string system_key = engine::DeadDatabaseKey(dead.prefix);
@@ -432,19 +579,31 @@ void Reclaim(Txn& txn) {
       txn.Delete(Family::kSystem, system_key);
       continue;
     }
+    dead.version = now;
+    if (dead.stage == kStageHasCollections && !BuryCollections(txn, &dead)) {
+      txn.Put(Family::kSystem, system_key, dead.Encode());
+      continue;
+    }
     txn.DeleteDeadRange(Family::kMeta, PrefixBytes(dead.prefix), PrefixRangeEnd(dead.prefix));
-    txn.DeleteDeadRange(Family::kIndex, ExpiryPrefix(dead.prefix),
-                        ExpiryPrefix(static_cast<uint8_t>(dead.prefix + 1)));
-    txn.Put(Family::kSystem, system_key, EncodeDeadPrefix(kStageRemoved, now));
+    for (char tag : {kExpiryTag, kFieldExpiryTag}) {
+      txn.DeleteDeadRange(Family::kIndex, ExpiryPrefix(tag, dead.prefix),
+                          ExpiryPrefix(tag, static_cast<uint8_t>(dead.prefix + 1)));
+    }
+    dead.stage = kStageRemoved;
+    dead.next_meta_key.clear();
+    txn.Put(Family::kSystem, system_key, dead.Encode());
   }
 }
 
-std::vector<ExpiredKey> CollectExpired(const View& view, int64_t now_ms, size_t limit) {
+namespace {
+
+std::vector<ExpiredKey> CollectDue(char tag, const View& view, int64_t now_ms, size_t limit) {
   std::vector<ExpiredKey> due;
   for (int db = 0; db < engine::kDatabases; ++db) {
     const uint8_t prefix = PrefixOf(view, db);
-    if (view.Counts(prefix).expiring == 0) continue;
-    const std::string begin = ExpiryPrefix(prefix);
+    const KeyCounts counts = view.Counts(prefix);
+    if ((tag == kExpiryTag ? counts.expiring : counts.keys) == 0) continue;
+    const std::string begin = ExpiryPrefix(tag, prefix);
     auto it = view.NewIterator(Family::kIndex, begin, engine::PrefixEnd(begin));
     size_t taken = 0;
     for (it->Seek(begin); it->Valid() && taken < limit; it->Next(), ++taken) {
@@ -460,6 +619,16 @@ std::vector<ExpiredKey> CollectExpired(const View& view, int64_t now_ms, size_t 
   });
   if (due.size() > limit) due.resize(limit);
   return due;
+}
+
+}  // namespace
+
+std::vector<ExpiredKey> CollectExpired(const View& view, int64_t now_ms, size_t limit) {
+  return CollectDue(kExpiryTag, view, now_ms, limit);
+}
+
+std::vector<ExpiredKey> CollectExpiredFields(const View& view, int64_t now_ms, size_t limit) {
+  return CollectDue(kFieldExpiryTag, view, now_ms, limit);
 }
 
 bool DeleteIfExpired(Txn& txn, std::string_view meta_key, int64_t deadline_ms) {

@@ -2,8 +2,9 @@
 // one place that knows the bytes of keys and meta records (grammar above the codec in keyspace.cc)
 // and that keeps the counters and the expiry index in step with them.
 //
-// Deleting a key never costs more than its record, whatever it holds: a collection's elements
-// carry its id, not its key, and what is left of them is removed in the background.
+// A collection is packed, all of it in the record, or spread: its elements then lie in other
+// families under its id, not its key. So deleting a key never costs more than its record, whatever
+// it holds: what is left of the elements is removed in the background (Reclaim).
 #pragma once
 
 #include <cstdint>
@@ -37,16 +38,21 @@ enum class StringForm : uint8_t {
   kRaw = 2,        // raw: what APPEND and SETRANGE leave
 };
 
+// The first byte of a collection's payload has this bit when the collection is spread; its id
+// (be64) follows then. All else of the payload is types/collection.h's.
+inline constexpr uint8_t kSpread = 0x01;
+
 // What is known of a key before its payload.
 struct Header {
   Type type = Type::kString;
   StringForm form = StringForm::kPlain;
   std::optional<int64_t> deadline_ms;  // none: the key stays
+  // The earliest deadline of a hash's fields; none: they all stay.
+  std::optional<int64_t> field_deadline_ms;
   uint64_t version = 0;  // modification index: differs after every write to the key; never 0
 };
 
-// A meta record. Of a string the payload is the value; of a collection it is its id (be64) and
-// what its type keeps in the header.
+// A meta record. Of a string the payload is the value; of a collection see types/collection.h.
 class Record {
  public:
   // CHECKs the form: bytes that make no sense are a broken node.
@@ -54,12 +60,15 @@ class Record {
 
   const Header& header() const { return header_; }
   std::string_view payload() const { return std::string_view(bytes_).substr(payload_offset_); }
+  // Of a spread collection; else 0.
+  uint64_t collection_id() const { return CollectionId(header_.type, payload()); }
 
   static std::string Encode(const Header& header, std::string_view payload);
   // Cuts the header off the front of *bytes; none where they make no sense.
   static std::optional<Header> ParseHeader(std::string_view* bytes);
   // The same, and CHECKs it.
   static Header TakeHeader(std::string_view* bytes);
+  static uint64_t CollectionId(Type type, std::string_view payload);
 
  private:
   std::string bytes_;
@@ -70,6 +79,11 @@ class Record {
 // The place of a key in the order of SCAN, and its Redis Cluster slot in the top 14 bits.
 uint64_t KeyHash(std::string_view key);
 std::string MetaKey(uint8_t prefix, std::string_view key);
+
+// The rows of a spread collection's elements in a family; what follows is its type's.
+//   Family::kData   id:be64 ...
+//   Family::kIndex  'i' id:be64 ...
+std::string ElementPrefix(engine::Family family, uint64_t collection_id);
 
 // A key that has expired does not exist for any of these.
 std::optional<Record> Find(const engine::View& view, int db, std::string_view key);
@@ -89,7 +103,11 @@ class WritableKey {
 
   // Replaces whatever is there. A deadline that has passed deletes the key instead.
   void Put(Type type, StringForm form, std::optional<int64_t> deadline_ms,
-           std::string_view payload);
+           std::string_view payload) {
+    Put({type, form, deadline_ms, std::nullopt}, payload);
+  }
+  // The header's version is not looked at: the record gets a new one.
+  void Put(const Header& header, std::string_view payload);
   void PutString(std::string_view value, std::optional<int64_t> deadline_ms = std::nullopt) {
     Put(Type::kString, StringForm::kPlain, deadline_ms, value);
   }
@@ -97,11 +115,16 @@ class WritableKey {
   void SetDeadline(std::optional<int64_t> deadline_ms);
   // Nothing when absent.
   void Delete();
+  // The same, but the elements stay: another key has them now.
+  void Release();
+
+  engine::Txn& txn() const { return txn_; }
 
  private:
   friend bool DeleteIfExpired(engine::Txn& txn, std::string_view meta_key, int64_t deadline_ms);
   WritableKey(engine::Txn& txn, std::string meta_key);
   void Load();
+  void Follow(bool exists, const Header& header, uint64_t collection_id);
 
   engine::Txn& txn_;
   const std::string meta_key_;
@@ -109,12 +132,15 @@ class WritableKey {
   // What stands in the Txn now.
   bool exists_ = false;
   std::optional<int64_t> deadline_ms_;
+  std::optional<int64_t> field_deadline_ms_;
+  Type type_ = Type::kString;
+  uint64_t collection_id_ = 0;
 };
 
 // Moves the record with its expiry to another name or database, in O(1), and replaces what is
 // there. The source must be there and not be the target.
 void Rename(engine::Txn& txn, int db, std::string_view from, int to_db, std::string_view to);
-// The same, but the source stays.
+// The same, but the source stays, and the elements of a spread collection are copied.
 void Copy(engine::Txn& txn, int db, std::string_view from, int to_db, std::string_view to);
 
 // Exact, O(1); counts expired keys that are not deleted yet, as in Redis.
@@ -136,16 +162,13 @@ void SwapDatabases(engine::Txn& txn, int a, int b);
 // Removes all keys: in O(1) by giving the database another physical prefix and queueing the old
 // one for Reclaim. A few keys are deleted one by one instead, so that a test suite that flushes
 // before every test does not use prefixes up; so are many where every prefix is queued.
-//
-// An entry that changed the database map or ran Reclaim must be the last of its commit:
-// Reclaim's range tombstones may not meet writes to the same prefix in one WriteBatch.
 void FlushDatabase(engine::Txn& txn, int db);
 inline constexpr int64_t kFlushOneByOneKeys = 64;
 
 // Whether Reclaim has something to do.
 bool NeedsReclaim(const engine::View& view);
-// Removes what is left of flushed databases. A prefix that died in this entry waits for the next
-// call, and one that was removed is free for use from the call after.
+// Removes some of what is left of flushed databases and deleted collections: bounded work a call.
+// A prefix that was removed is free for use from the call after.
 void Reclaim(engine::Txn& txn);
 
 // What stands before the user key in a meta key: database prefix and hash.
@@ -157,6 +180,9 @@ struct ExpiredKey {
 };
 // At most `limit` keys whose deadline is <= now_ms, the ones due longest first.
 std::vector<ExpiredKey> CollectExpired(const engine::View& view, int64_t now_ms, size_t limit);
+// The same for hashes that have a field whose deadline has passed.
+std::vector<ExpiredKey> CollectExpiredFields(const engine::View& view, int64_t now_ms,
+                                             size_t limit);
 
 // Deletes the key if that is still its deadline and it has passed for this entry. True if so.
 bool DeleteIfExpired(engine::Txn& txn, std::string_view meta_key, int64_t deadline_ms);

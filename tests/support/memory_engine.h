@@ -37,7 +37,13 @@ class MemoryIterator : public engine::Iterator {
     at_ = 0;
     while (at_ < rows_.size() && rows_[at_].first < key) ++at_;
   }
+  void SeekForPrev(std::string_view key) override {
+    at_ = rows_.size();
+    while (at_ > 0 && rows_[at_ - 1].first > key) --at_;
+    --at_;  // from the first row to beyond the last: invalid
+  }
   void Next() override { ++at_; }
+  void Prev() override { --at_; }
   std::string_view key() const override { return rows_[at_].first; }
   std::string_view value() const override { return rows_[at_].second; }
 
@@ -134,19 +140,25 @@ class MemoryTxn : public MemoryReader<engine::Txn> {
   }
   void DeleteDeadRange(Family family, std::string_view from, std::string_view to) override {
     digest_.DeleteRange(family, from, to);
+    auto& gathered = gathered_[static_cast<size_t>(family)];
+    for (auto it = gathered.lower_bound(from); it != gathered.end() && it->first < to; ++it) {
+      it->second.reset();
+    }
     Table& table = (*tables_)[family];
-    table.erase(table.lower_bound(from), to.empty() ? table.end() : table.lower_bound(to));
+    table.erase(table.lower_bound(from), table.lower_bound(to));
   }
   void SetDatabases(const engine::DatabaseMap& map) override {
     Put(Family::kSystem, engine::kDatabasesKey, engine::EncodeDatabases(map));
   }
-  void AddCounts(uint8_t prefix, int64_t keys, int64_t expiring) override {
+  void AddCounts(uint8_t prefix, engine::KeyCounts more) override {
     engine::KeyCounts counts = Counts(prefix);
-    SetCounts(prefix, {counts.keys + keys, counts.expiring + expiring});
+    SetCounts(prefix, {counts.keys + more.keys, counts.expiring + more.expiring,
+                       counts.spread + more.spread});
   }
   void SetCounts(uint8_t prefix, engine::KeyCounts counts) override {
     CHECK_GE(counts.keys, 0);
     CHECK_GE(counts.expiring, 0);
+    CHECK_GE(counts.spread, 0);
     Put(Family::kSystem, engine::CountsKey(prefix), engine::EncodeCounts(counts));
   }
   uint64_t NewVersion() override { return entry_index_ << 24 | ++counter_; }

@@ -77,12 +77,15 @@ class MemoryTxn final : public engine::Txn {
     rows(family).erase(rows(family).lower_bound(from), rows(family).lower_bound(to));
   }
   void SetDatabases(const engine::DatabaseMap& map) override { databases_ = map; }
-  void AddCounts(uint8_t prefix, int64_t keys, int64_t expiring) override {
-    SetCounts(prefix, {counts_[prefix].keys + keys, counts_[prefix].expiring + expiring});
+  void AddCounts(uint8_t prefix, engine::KeyCounts more) override {
+    const engine::KeyCounts& counts = counts_[prefix];
+    SetCounts(prefix, {counts.keys + more.keys, counts.expiring + more.expiring,
+                       counts.spread + more.spread});
   }
   void SetCounts(uint8_t prefix, engine::KeyCounts counts) override {
     CHECK_GE(counts.keys, 0);
     CHECK_GE(counts.expiring, 0);
+    CHECK_GE(counts.spread, 0);
     counts_[prefix] = counts;
   }
   uint64_t NewVersion() override { return index_ << 24 | versions_++; }
@@ -95,19 +98,29 @@ class MemoryTxn final : public engine::Txn {
     TableIterator(const Table& table, std::string_view lower, std::string_view upper)
         : table_(table), lower_(lower), upper_(upper), it_(table.end()) {}
     bool Valid() const override {
-      return it_ != table_.end() && (upper_.empty() || it_->first < upper_);
+      return it_ != table_.end() && it_->first >= lower_ && (upper_.empty() || it_->first < upper_);
     }
     void Seek(std::string_view key) override {
       it_ = table_.lower_bound(key < std::string_view(lower_) ? std::string_view(lower_) : key);
+    }
+    void SeekForPrev(std::string_view key) override {
+      it_ = upper_.empty() || key < upper_ ? table_.upper_bound(key) : table_.lower_bound(upper_);
+      StepBack();
     }
     void Next() override {
       CHECK(Valid());
       ++it_;
     }
+    void Prev() override {
+      CHECK(Valid());
+      StepBack();
+    }
     std::string_view key() const override { return it_->first; }
     std::string_view value() const override { return it_->second; }
 
    private:
+    void StepBack() { it_ = it_ == table_.begin() ? table_.end() : std::prev(it_); }
+
     const Table& table_;
     std::string lower_, upper_;
     Table::const_iterator it_;

@@ -1,0 +1,235 @@
+#include "types/ranked.h"
+
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "base/coding.h"
+#include "engine/system_keys.h"
+#include "types/keyspace.h"
+
+namespace metastore::types {
+namespace {
+
+// A run that outgrows the most is split in two halves; one that falls below the least joins the
+// next, when they come to no more than half of the most together.
+constexpr uint64_t kMaxBlock = 256;
+constexpr uint64_t kMinBlock = kMaxBlock / 8;
+constexpr uint64_t kMaxGroup = kMaxBlock * 128;
+constexpr uint64_t kMinGroup = kMaxGroup / 8;
+
+uint64_t TakeRows(std::string_view value) {
+  uint64_t rows = 0;
+  CHECK_MSG(TakeVarint(&value, &rows) && value.empty(), "a count of rows is damaged");
+  return rows;
+}
+
+}  // namespace
+
+Ranked::Ranked(const engine::View& view, engine::Family family, uint64_t collection_id)
+    : view_(view), family_(family), prefix_(ElementPrefix(family, collection_id)) {}
+
+std::string Ranked::LevelKey(Level level, std::string_view key) const {
+  std::string row;
+  row.reserve(prefix_.size() + 1 + key.size());
+  row.append(prefix_);
+  row.push_back(level);
+  row.append(key);
+  return row;
+}
+
+std::string Ranked::RowKey(std::string_view key) const { return LevelKey(kRow, key); }
+
+std::unique_ptr<engine::Iterator> Ranked::NewIterator(Level level) const {
+  const std::string begin = LevelKey(level, {});
+  return view_.NewIterator(family_, begin, engine::PrefixEnd(begin));
+}
+
+uint64_t Ranked::Rank(std::string_view key) const {
+  uint64_t rank = 0;
+  std::string from;  // where the run begins that holds the key
+  for (Level level : {kGroup, kBlock}) {
+    auto it = NewIterator(level);
+    uint64_t rows = 0;
+    for (it->Seek(LevelKey(level, from)); it->Valid(); it->Next()) {
+      std::string_view first = it->key().substr(prefix_.size() + 1);
+      if (first > key) break;
+      rank += rows;
+      rows = TakeRows(it->value());
+      from = first;
+    }
+  }
+  auto it = NewIterator(kRow);
+  const std::string end = RowKey(key);
+  for (it->Seek(RowKey(from)); it->Valid() && it->key() < end; it->Next()) ++rank;
+  return rank;
+}
+
+Ranked::Cursor Ranked::At(uint64_t rank) const {
+  std::string from;
+  for (Level level : {kGroup, kBlock}) {
+    auto it = NewIterator(level);
+    for (it->Seek(LevelKey(level, from)); it->Valid(); it->Next()) {
+      from = it->key().substr(prefix_.size() + 1);
+      const uint64_t rows = TakeRows(it->value());
+      if (rank < rows) break;
+      rank -= rows;
+    }
+  }
+  Cursor cursor(NewIterator(kRow), prefix_.size() + 1);
+  cursor.iterator_->Seek(RowKey(from));
+  // Beyond the last row: from the last block on there are fewer rows than are left to skip.
+  for (; rank > 0 && cursor.Valid(); --rank) cursor.Next();
+  return cursor;
+}
+
+Ranked::Cursor Ranked::LowerBound(std::string_view key) const {
+  Cursor cursor(NewIterator(kRow), prefix_.size() + 1);
+  cursor.iterator_->Seek(RowKey(key));
+  return cursor;
+}
+
+Ranked::Cursor Ranked::Before(std::string_view key) const {
+  Cursor cursor(NewIterator(kRow), prefix_.size() + 1);
+  const std::string row = RowKey(key);
+  cursor.iterator_->SeekForPrev(row);
+  if (cursor.Valid() && cursor.iterator_->key() == row) cursor.Prev();
+  return cursor;
+}
+
+Ranked::Cursor Ranked::Last() const {
+  Cursor cursor(NewIterator(kRow), prefix_.size() + 1);
+  cursor.iterator_->SeekForPrev(LevelKey(kBlock, {}));
+  return cursor;
+}
+
+WritableRanked::Run WritableRanked::Find(Level level, std::string_view key) const {
+  auto it = NewIterator(level);
+  it->SeekForPrev(LevelKey(level, key));
+  if (!it->Valid()) return {};
+  return {std::string(it->key().substr(prefix_.size() + 1)), TakeRows(it->value())};
+}
+
+std::optional<WritableRanked::Run> WritableRanked::After(Level level, const Run& run) const {
+  auto it = NewIterator(level);
+  it->Seek(LevelKey(level, run.first_key));
+  CHECK(it->Valid());
+  it->Next();
+  if (!it->Valid()) return std::nullopt;
+  return Run{std::string(it->key().substr(prefix_.size() + 1)), TakeRows(it->value())};
+}
+
+void WritableRanked::Put(Level level, const Run& run) {
+  std::string value;
+  PutVarint(&value, run.rows);
+  txn_.Put(family_, LevelKey(level, run.first_key), std::move(value));
+}
+
+void WritableRanked::Remove(Level level, const Run& run) {
+  txn_.Delete(family_, LevelKey(level, run.first_key));
+}
+
+bool WritableRanked::BeginsGroup(std::string_view key) const {
+  std::string value;
+  return txn_.Get(family_, LevelKey(kGroup, key), &value);
+}
+
+void WritableRanked::Insert(std::string_view key, std::string_view value) {
+  txn_.Put(family_, RowKey(key), std::string(value));
+  Run group = Find(kGroup, key);
+  Run block = Find(kBlock, key);
+  ++group.rows;
+  ++block.rows;
+  Put(kGroup, group);
+  Put(kBlock, block);
+  if (block.rows > kMaxBlock) SplitBlock(std::move(block));
+  if (group.rows > kMaxGroup) SplitGroup(std::move(group));
+}
+
+void WritableRanked::Replace(std::string_view key, std::string_view value) {
+  txn_.Put(family_, RowKey(key), std::string(value));
+}
+
+void WritableRanked::Erase(std::string_view key) {
+  txn_.Delete(family_, RowKey(key));
+  Run group = Find(kGroup, key);
+  Run block = Find(kBlock, key);
+  CHECK_GT(group.rows, 0u);
+  CHECK_GT(block.rows, 0u);
+  --group.rows;
+  --block.rows;
+  Put(kGroup, group);
+  Put(kBlock, block);
+  if (block.rows < kMinBlock) {
+    std::optional<Run> next = After(kBlock, block);
+    if (next && !BeginsGroup(next->first_key) && block.rows + next->rows <= kMaxBlock / 2) {
+      Remove(kBlock, *next);
+      Put(kBlock, {block.first_key, block.rows + next->rows});
+    } else if (block.rows == 0 && !BeginsGroup(block.first_key)) {
+      Remove(kBlock, block);
+    }
+  }
+  if (group.rows < kMinGroup) {
+    std::optional<Run> next = After(kGroup, group);
+    if (next && group.rows + next->rows <= kMaxGroup / 2) {
+      Remove(kGroup, *next);
+      Put(kGroup, {group.first_key, group.rows + next->rows});
+    }
+  }
+}
+
+void WritableRanked::SplitBlock(Run block) {
+  Run second;
+  {
+    auto it = NewIterator(kRow);
+    it->Seek(RowKey(block.first_key));
+    for (uint64_t i = 0; i < block.rows / 2; ++i) it->Next();
+    second = {std::string(it->key().substr(prefix_.size() + 1)), block.rows - block.rows / 2};
+  }
+  block.rows /= 2;
+  Put(kBlock, block);
+  Put(kBlock, second);
+}
+
+void WritableRanked::SplitGroup(Run group) {
+  Run second = group;
+  {
+    auto it = NewIterator(kBlock);
+    it->Seek(LevelKey(kBlock, group.first_key));
+    uint64_t first_half = 0;
+    while (first_half < group.rows / 2) {
+      first_half += TakeRows(it->value());
+      it->Next();
+      CHECK(it->Valid());  // a block is small beside half a group
+    }
+    second = {std::string(it->key().substr(prefix_.size() + 1)), group.rows - first_half};
+    group.rows = first_half;
+  }
+  Put(kGroup, group);
+  Put(kGroup, second);
+}
+
+void WritableRanked::CountAll() {
+  std::vector<Run> blocks = {{}};
+  {
+    auto it = NewIterator(kRow);
+    for (it->Seek({}); it->Valid(); it->Next()) {
+      if (blocks.back().rows == kMaxBlock / 2) {
+        blocks.push_back({std::string(it->key().substr(prefix_.size() + 1)), 0});
+      }
+      ++blocks.back().rows;
+    }
+  }
+  Run group;
+  for (const Run& block : blocks) {
+    if (group.rows >= kMaxGroup / 2) {
+      Put(kGroup, group);
+      group = {block.first_key, 0};
+    }
+    group.rows += block.rows;
+    Put(kBlock, block);
+  }
+  Put(kGroup, group);
+}
+
+}  // namespace metastore::types
