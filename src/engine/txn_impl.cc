@@ -81,8 +81,8 @@ class TxnIterator final : public Iterator {
     Gather(&overlay_->writes()[*next_]);
   }
   void Gather(const Overlay::Write* write) {
-    const bool within = write != nullptr && write->key >= lower_ &&
-                        (upper_.empty() || write->key < upper_);
+    const bool within =
+        write != nullptr && write->key >= lower_ && (upper_.empty() || write->key < upper_);
     gathered_ = within ? write : nullptr;
   }
 

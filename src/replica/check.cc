@@ -14,6 +14,7 @@
 #include "engine/system_keys.h"
 #include "raft/types.h"
 #include "replica/proposal.h"
+#include "types/collection.h"
 #include "types/keyspace.h"
 
 namespace metastore::replica {
@@ -100,12 +101,13 @@ void StateCheck::CheckSystem(std::string_view key, std::string_view value,
     }
     case 'c':
       if (rest.size() != kCollectionIdBytes) bad("the name of a dead collection does not decode");
+      if (value.size() != 1) bad("the dead collection " + Printable(key) + " does not decode");
       return;
     case 'd': {
       uint64_t version;
       uint8_t stage;
-      if (prefix == 255 || !TakeByte(&value, &stage) || stage > 1 || !TakeBig64(&value, &version) ||
-          !value.empty()) {
+      if (prefix == 255 || !TakeByte(&value, &stage) || stage > 2 || !TakeBig64(&value, &version) ||
+          value.empty() != (stage != 2)) {
         return bad("the dead database " + Printable(key) + " does not decode");
       }
       use_[prefix] = stage == 0 ? Use::kDead : Use::kRemoved;
@@ -177,8 +179,13 @@ void StateCheck::CheckMeta(std::string_view key, std::string_view value) {
                                  ", and the last entry applied is " +
                                  std::to_string(applied_.index));
   }
-  if (header->type != types::Type::kString && payload.size() < kCollectionIdBytes) {
-    findings_->Add("record", KeyName(prefix, user_key) + " is a collection without an id");
+  if (header->type != types::Type::kString) {
+    std::optional<types::CollectionHeader> collection = types::CollectionHeader::Parse(&payload);
+    if (!collection) {
+      findings_->Add("record", KeyName(prefix, user_key) + " is a collection that does not decode");
+    } else if (collection->spread()) {
+      ++found_[prefix].spread;
+    }
   }
   if (header->deadline_ms) {
     ++found_[prefix].expiring;
@@ -241,6 +248,7 @@ void StateCheck::CheckCounts() {
     };
     differs("keys", stored_[p].keys, found_[p].keys);
     differs("expiring keys", stored_[p].expiring, found_[p].expiring);
+    differs("spread collections", stored_[p].spread, found_[p].spread);
   }
 }
 

@@ -79,7 +79,7 @@ void WritableCollection::Save(std::string_view rest, std::optional<int64_t> fiel
   payload.reserve(40 + rest.size());
   header_.AppendTo(&payload);
   payload.append(rest);
-  key_.Put({type_, StringForm::kPlain, deadline_ms(), field_deadline_ms}, payload);
+  key_.Put({type_, StringForm::kPlain, deadline_ms(), 0, field_deadline_ms}, payload);
 }
 
 std::vector<uint64_t> RandomSubset(uint64_t n, uint64_t count, Random& random) {

@@ -517,10 +517,12 @@ void FlushDatabase(Txn& txn, int db) {
   txn.SetDatabases(map);
   txn.SetCounts(old_prefix, KeyCounts{});
   txn.SetCounts(*new_prefix, KeyCounts{});
-  txn.Put(Family::kSystem, engine::DeadDatabaseKey(old_prefix),
-          DeadPrefix{old_prefix, spread > 0 ? kStageHasCollections : kStageDead, txn.NewVersion(),
-                     PrefixBytes(old_prefix)}
-              .Encode());
+  DeadPrefix dead = {old_prefix, kStageDead, txn.NewVersion(), {}};
+  if (spread > 0) {
+    dead.stage = kStageHasCollections;
+    dead.next_meta_key = PrefixBytes(old_prefix);
+  }
+  txn.Put(Family::kSystem, engine::DeadDatabaseKey(old_prefix), dead.Encode());
 }
 
 bool NeedsReclaim(const View& view) {

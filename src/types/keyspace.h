@@ -47,9 +47,9 @@ struct Header {
   Type type = Type::kString;
   StringForm form = StringForm::kPlain;
   std::optional<int64_t> deadline_ms;  // none: the key stays
-  // The earliest deadline of a hash's fields; none: they all stay.
-  std::optional<int64_t> field_deadline_ms;
   uint64_t version = 0;  // modification index: differs after every write to the key; never 0
+  // The earliest deadline of a hash's fields; none: they all stay.
+  std::optional<int64_t> field_deadline_ms = {};
 };
 
 // A meta record. Of a string the payload is the value; of a collection see types/collection.h.
@@ -104,7 +104,7 @@ class WritableKey {
   // Replaces whatever is there. A deadline that has passed deletes the key instead.
   void Put(Type type, StringForm form, std::optional<int64_t> deadline_ms,
            std::string_view payload) {
-    Put({type, form, deadline_ms, std::nullopt}, payload);
+    Put({type, form, deadline_ms}, payload);
   }
   // The header's version is not looked at: the record gets a new one.
   void Put(const Header& header, std::string_view payload);

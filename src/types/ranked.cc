@@ -66,20 +66,20 @@ uint64_t Ranked::Rank(std::string_view key) const {
 }
 
 Ranked::Cursor Ranked::At(uint64_t rank) const {
+  Cursor cursor(NewIterator(kRow), prefix_.size() + 1);
   std::string from;
   for (Level level : {kGroup, kBlock}) {
     auto it = NewIterator(level);
     for (it->Seek(LevelKey(level, from)); it->Valid(); it->Next()) {
-      from = it->key().substr(prefix_.size() + 1);
       const uint64_t rows = TakeRows(it->value());
       if (rank < rows) break;
       rank -= rows;
     }
+    if (!it->Valid()) return cursor;
+    from = it->key().substr(prefix_.size() + 1);
   }
-  Cursor cursor(NewIterator(kRow), prefix_.size() + 1);
   cursor.iterator_->Seek(RowKey(from));
-  // Beyond the last row: from the last block on there are fewer rows than are left to skip.
-  for (; rank > 0 && cursor.Valid(); --rank) cursor.Next();
+  for (; rank > 0; --rank) cursor.Next();
   return cursor;
 }
 

@@ -110,8 +110,8 @@ TEST_F(EngineTest, TheSameSeedGivesTheSameChance) {
 
 TEST_F(EngineTest, CountsAndDatabasesBelongToTheView) {
   txn().BeginEntry(1, 0, 0);
-  txn().AddCounts(3, 5, 2);
-  txn().AddCounts(3, -1, 0);
+  txn().AddCounts(3, {5, 2});
+  txn().AddCounts(3, {-1, 0});
   EXPECT_EQ(txn().Counts(3).keys, 4);
   engine_->Commit();
   std::unique_ptr<View> before = engine_->NewView(0);
@@ -119,7 +119,7 @@ TEST_F(EngineTest, CountsAndDatabasesBelongToTheView) {
   std::swap(map.prefix[0], map.prefix[3]);
   txn().SetDatabases(map);
   txn().SetCounts(3, {1, 1});
-  txn().AddCounts(255, 9, 0);
+  txn().AddCounts(255, {9, 0});
   engine_->Commit();
   EXPECT_EQ(before->databases().prefix[0], 0);
   EXPECT_EQ(before->Counts(3).keys, 4);
@@ -144,7 +144,7 @@ TEST_F(EngineTest, CountsAndDatabasesBelongToTheView) {
 
 TEST_F(EngineTest, ANegativeCountIsABrokenInvariant) {
   txn().BeginEntry(1, 0, 0);
-  txn().AddCounts(0, -1, 0);
+  txn().AddCounts(0, {-1, 0});
   EXPECT_DEATH(engine_->Commit(), "keys >= 0");
 }
 
@@ -221,6 +221,27 @@ TEST_F(EngineTest, RandomOperationsAgreeWithAMap) {
       ASSERT_EQ(it->key(), at->first);
       ASSERT_EQ(it->value(), at->second);
       it->Next();
+    }
+    // Both ways, turning now and then.
+    it->SeekForPrev(key);
+    at = map.upper_bound(key);
+    if (!upper.empty() && key >= upper) at = map.lower_bound(upper);
+    bool valid = at != map.begin() && std::prev(at)->first >= lower;
+    if (valid) --at;
+    for (steps = static_cast<int>(random.Uniform(50)); steps > 0; --steps) {
+      ASSERT_EQ(it->Valid(), valid);
+      if (!valid) break;
+      ASSERT_EQ(it->key(), at->first);
+      ASSERT_EQ(it->value(), at->second);
+      if (random.OneIn(3)) {
+        it->Next();
+        ++at;
+        valid = at != map.end() && (upper.empty() || at->first < upper);
+      } else {
+        it->Prev();
+        valid = at != map.begin() && std::prev(at)->first >= lower;
+        if (valid) --at;
+      }
     }
   };
   for (int step = 0; step < 30'000; ++step) {
@@ -365,7 +386,7 @@ TEST_F(EngineTest, InstallReplacesTheStateAndOldViewsStayGood) {
     std::unique_ptr<Engine> other = Open(source.path());
     other->txn().BeginEntry(50, 7000, 0);
     other->txn().Put(Family::kMeta, "k", "theirs");
-    other->txn().AddCounts(0, 12, 0);
+    other->txn().AddCounts(0, {12, 0});
     DatabaseMap map;
     std::swap(map.prefix[0], map.prefix[1]);
     other->txn().SetDatabases(map);

@@ -31,12 +31,11 @@ TEST(SystemKeysTest, ValuesHaveTheirGoldenBytesAndDecode) {
   EXPECT_EQ(DecodeDatabases(EncodeDatabases(DatabaseMap()))->prefix[15], 15);
   EXPECT_FALSE(DecodeDatabases("short").has_value());
 
-  EXPECT_EQ(EncodeCounts({300, 2}), "\xac\x02\x02"s);
-  EXPECT_EQ(DecodeCounts("\xac\x02\x02"s)->keys, 300);
-  EXPECT_EQ(DecodeCounts("\xac\x02\x02"s)->expiring, 2);
-  EXPECT_FALSE(DecodeCounts("\xac"s).has_value());
+  EXPECT_EQ(EncodeCounts({300, 2, 1}), "\xac\x02\x02\x01"s);
+  EXPECT_EQ(DecodeCounts("\xac\x02\x02\x01"s), (KeyCounts{300, 2, 1}));
+  EXPECT_FALSE(DecodeCounts("\xac\x02\x02"s).has_value());
   // Negative as int64.
-  EXPECT_FALSE(DecodeCounts("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x02"s).has_value());
+  EXPECT_FALSE(DecodeCounts("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x02\x01"s).has_value());
 }
 
 TEST(SystemKeysTest, PrefixEndIsTheNextPrefix) {

@@ -112,7 +112,8 @@ TEST(StringTest, AnIncrementOfAnExpiredKeyStartsAtZeroWithoutExpiry) {
 TEST(StringTest, RefusedOperationsWriteNothing) {
   test::MemoryTxn txn(1000);
   WritableKey(txn, 0, "text").PutString("abc");
-  WritableKey(txn, 0, "list").Put(Type::kList, StringForm::kPlain, std::nullopt, "12345678");
+  WritableKey(txn, 0, "list")
+      .Put(Type::kList, StringForm::kPlain, std::nullopt, std::string(4, '\0'));
   WritableKey(txn, 0, "max").PutString("9223372036854775807");
   const std::string before = txn.Dump();
   EXPECT_EQ(IncrementString(txn, 0, "text", 1).code(), Code::kNotInteger);
