@@ -66,6 +66,7 @@ class WritableElements {
   explicit WritableElements(WritableCollection collection);
 
   WritableCollection& collection() { return collection_; }
+  const WritableCollection& collection() const { return collection_; }
   uint64_t count() const { return collection_.header().count; }
 
   bool Get(std::string_view name, std::string* value) const;

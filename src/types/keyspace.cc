@@ -315,7 +315,9 @@ WritableKey::WritableKey(Txn& txn, std::string meta_key)
 }
 
 void WritableKey::Load() {
+  // Never so short that they lie in the string object: views into them survive its moves.
   std::string bytes;
+  bytes.reserve(2 * sizeof bytes);
   if (!txn_.Get(Family::kMeta, meta_key_, &bytes)) return;
   found_.emplace(std::move(bytes));
   exists_ = true;
