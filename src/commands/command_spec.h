@@ -85,6 +85,7 @@ struct KeySpec {
   KeyRange range;
   KeyAccess access = KeyAccess::kNone;
   uint8_t effects = 0;
+  std::string_view notes = {};
 };
 
 struct Handler {
@@ -104,7 +105,7 @@ struct CommandSpec {
   uint32_t categories = 0;
   KeyRange keys;
   Handler handler;         // none for a pure container
-  std::string_view group;  // "string", "generic", "connection", "server"
+  std::string_view group;  // "string", "generic", "server", ...
   std::string_view since;  // Redis version
   std::string_view complexity;
   std::string_view summary;
@@ -115,6 +116,7 @@ struct CommandSpec {
 
 // One table per group, at the foot of the group's file.
 std::span<const CommandSpec> StringCommands();
+std::span<const CommandSpec> BitmapCommands();
 std::span<const CommandSpec> GenericCommands();
 
 }  // namespace metastore::commands

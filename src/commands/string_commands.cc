@@ -376,7 +376,9 @@ constexpr CommandSpec Row(std::string_view name, int arity, uint32_t flags, Hand
 
 constexpr CommandSpec kTable[] = {
     Row("set", -3, kWrite | kDenyOom, Set,
-        {kFirst, KeyAccess::kRW, kKeyAccess | kKeyUpdate | kKeyVariableFlags}, "1.0.0", "O(1)",
+        {kFirst, KeyAccess::kRW, kKeyAccess | kKeyUpdate | kKeyVariableFlags,
+         "RW and ACCESS due to the optional `GET` argument"},
+        "1.0.0", "O(1)",
         "Stores a string, replacing a value of any type; takes conditions and an expiry."),
     Row("get", 2, kReadonly | kFast, Get, {kFirst, KeyAccess::kRO, kKeyAccess}, "1.0.0", "O(1)",
         "Returns a string."),

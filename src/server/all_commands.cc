@@ -7,6 +7,7 @@ namespace metastore::server {
 const CommandTable& CommandTable::All() {
   static const CommandTable table({
       commands::StringCommands(),
+      commands::BitmapCommands(),
       commands::GenericCommands(),
       ConnectionCommands(),
       ServerCommands(),

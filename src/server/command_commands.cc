@@ -237,7 +237,11 @@ void WriteKeyFlags(KeyAccess access, uint8_t effects, Writer& reply) {
 }
 
 void WriteKeySpec(const KeySpec& spec, Writer& reply) {
-  reply.Map(3);
+  reply.Map(spec.notes.empty() ? 3 : 4);
+  if (!spec.notes.empty()) {
+    reply.Bulk("notes");
+    reply.Bulk(spec.notes);
+  }
   reply.Bulk("flags");
   WriteKeyFlags(spec.access, spec.effects, reply);
   reply.Bulk("begin_search");

@@ -383,7 +383,7 @@ TEST(KeysTest, CopyReadsItsSourceAndOverwritesItsTarget) {
 }
 
 TEST(TableTest, HandlersFitTheFlags) {
-  for (auto table : {commands::StringCommands(), commands::GenericCommands()}) {
+  for (auto table : Groups()) {
     for (const commands::CommandSpec& spec : table) {
       SCOPED_TRACE(spec.name);
       EXPECT_EQ((spec.flags & commands::kWrite) != 0, spec.handler.write != nullptr);

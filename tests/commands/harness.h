@@ -28,10 +28,16 @@ inline const commands::CommandSpec* FindSpec(std::span<const commands::CommandSp
   return nullptr;
 }
 
+inline std::vector<std::span<const commands::CommandSpec>> Groups() {
+  return {commands::StringCommands(), commands::BitmapCommands(), commands::GenericCommands()};
+}
+
 // Of all groups; a subcommand's spec where args name one.
 inline const commands::CommandSpec* FindSpec(commands::Args args) {
-  const commands::CommandSpec* spec = FindSpec(commands::StringCommands(), args[0]);
-  if (spec == nullptr) spec = FindSpec(commands::GenericCommands(), args[0]);
+  const commands::CommandSpec* spec = nullptr;
+  for (auto group : Groups()) {
+    if (spec == nullptr) spec = FindSpec(group, args[0]);
+  }
   if (spec != nullptr && !spec->subcommands.empty() && args.size() > 1) {
     const commands::CommandSpec* sub = FindSpec(spec->subcommands, args[1]);
     if (sub != nullptr) return sub;

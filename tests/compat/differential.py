@@ -3,7 +3,7 @@
 
     tests/compat/differential.py 127.0.0.1:6400 127.0.0.1:6379 --commands 100000 --seed 7
 
-Both servers are flushed first. Commands of the string and generic groups, valid and not, go
+Both servers are flushed first. Commands of the string, bitmap and generic groups, valid and not, go
 pipelined over a RESP2 and a RESP3 connection in several databases. Replies must be equal byte for
 byte after decoding, with these exceptions: KEYS and SCAN have no order, times may differ by
 --tolerance-ms, RANDOMKEY must only agree on whether there is a key, and OBJECT IDLETIME and
@@ -149,7 +149,7 @@ KEYS = ([b"k%d" % i for i in range(16)] + [b"{tag}%d" % i for i in range(6)] +
 JUNK = [b"", b"abc", b"0", b"-1", b"-0", b"+1", b"01", b" 1", b"1 ", b"1.5", b"1e3", b"0x10", b"inf",
         b"-inf", b"nan", b"9223372036854775807", b"-9223372036854775808", b"9223372036854775808",
         b"18446744073709551616", b"536870912", b"9223372036854776", b"-9223372036854776",
-        b"4294967296", b"NX", b"XX", b"GET", b"EX", b"KEEPTTL", b"\x00", b"a" * 150, b"\r\n"]
+        b"4294967296", b"#1", b"BIT", b"u8", b"i65", b"FAIL", b"NX", b"XX", b"GET", b"EX", b"KEEPTTL", b"\x00", b"a" * 150, b"\r\n"]
 PATTERNS = [b"*", b"k*", b"?1", b"k[0-4]", b"{tag}*", b"", b"nothing", b"glob\\*\\[x\\]", b"*1*",
             b"[^k]*", b"k1", b"[k", b"\\"]
 
@@ -260,6 +260,50 @@ class Generator:
                 command.append(self.word(b"WITHMATCHLEN"))
         return command
 
+    def bit(self):
+        return b"%d" % self.rng.choice([0, 1])
+
+    def bit_offset(self):
+        return b"%d" % self.rng.choice([self.rng.randrange(-2, 40), self.rng.randrange(700)])
+
+    def bit_range(self, name, *args):
+        rng = self.rng
+        command = [name, self.key(), *args]
+        unit = rng.choice([None, None, b"BYTE", b"BIT"])
+        span = 400 if unit == b"BIT" else 60
+        for _ in range(rng.choice([0, 1, 2, 2]) if unit is None else 2):
+            command.append(b"%d" % rng.randrange(-span, span))
+        if unit is not None:
+            command.append(self.word(unit))
+        return command
+
+    def bitop(self):
+        operation = self.rng.choice([b"AND", b"OR", b"XOR", b"NOT"])
+        return [b"BITOP", self.word(operation), self.key()] + self.keys(
+            most=1 if operation == b"NOT" else 4)
+
+    def bitfield(self):
+        rng = self.rng
+        read_only = rng.randrange(4) == 0
+        command = [b"BITFIELD_RO" if read_only else b"BITFIELD", self.key()]
+        for _ in range(rng.choice([0, 1, 1, 1, 2, 4])):
+            kind = b"GET" if read_only else rng.choice([b"GET", b"SET", b"INCRBY", b"OVERFLOW"])
+            command.append(self.word(kind))
+            if kind == b"OVERFLOW":
+                command.append(self.word(rng.choice([b"WRAP", b"SAT", b"FAIL"])))
+                continue
+            bits = rng.choice([1, 2, 7, 8, 9, 16, 31, 32, 33, 62, 63, 64, rng.randrange(1, 65)])
+            sign = b"i" if bits == 64 else rng.choice([b"i", b"u"])
+            command.append(b"%c%d" % (sign, bits))
+            command.append(b"#%d" % rng.randrange(-1, 10) if rng.randrange(3) == 0
+                           else self.bit_offset())
+            if kind != b"GET":
+                near = rng.choice([-1, 1]) * (1 << bits - 1) + rng.randrange(-2, 3)
+                command.append(rng.choice([
+                    self.integer(), b"%d" % max(-2**63, min(2**63 - 1, near)),
+                    b"9223372036854775807", b"-9223372036854775808"]))
+        return command
+
     def scan(self):
         rng = self.rng
         command = [b"SCAN", b"0", self.word(b"COUNT"), b"100000"]
@@ -298,6 +342,12 @@ class Generator:
             (5, lambda: [b"INCRBYFLOAT", key(), b"%.*f" % (rng.randrange(8), rng.uniform(-99, 99))]),
             (1, lambda: [b"INCRBYFLOAT", key(), b"%.3e" % (rng.uniform(-9, 9) * 10.0**rng.randrange(-20, 25))]),
             (4, self.lcs),
+            (8, lambda: [b"SETBIT", key(), self.bit_offset(), self.bit()]),
+            (5, lambda: [b"GETBIT", key(), self.bit_offset()]),
+            (6, lambda: self.bit_range(b"BITCOUNT")),
+            (8, lambda: self.bit_range(b"BITPOS", self.bit())),
+            (5, self.bitop),
+            (12, self.bitfield),
             (5, lambda: [rng.choice([b"DEL", b"UNLINK"])] + self.keys()),
             (4, lambda: [rng.choice([b"EXISTS", b"TOUCH"])] + self.keys()),
             (3, lambda: [b"TYPE", key()]),
@@ -325,11 +375,14 @@ class Generator:
         rng = self.rng
         command = self.valid()
         scan = command[0] == b"SCAN"
+        # As the offset of a bit this one would make a string of 64 MB.
+        junk = [text for text in JUNK
+                if text != b"536870912" or command[0] not in (b"SETBIT", b"BITFIELD")]
         kind = rng.randrange(8)
         if kind == 0 and len(command) > 1:
             del command[rng.randrange(1, len(command))]
         elif kind == 1:
-            command.insert(rng.randrange(1, len(command) + 1), rng.choice(JUNK))
+            command.insert(rng.randrange(1, len(command) + 1), rng.choice(junk))
         elif kind == 2:
             command[0] = rng.choice([b"NOSUCHCOMMAND", b"GETT", b"\xff", b"", b"OBJECT", b"get"])
         elif kind == 3:
@@ -337,7 +390,7 @@ class Generator:
         elif kind == 4:
             command = [b"SCAN", rng.choice([b"x", b"-", b"1x", b" 1", b"18446744073709551616", b"\t0"])]
         elif len(command) > 1:
-            command[rng.randrange(1, len(command))] = rng.choice(JUNK)
+            command[rng.randrange(1, len(command))] = rng.choice(junk)
         if scan and kind != 4 and (len(command) < 4 or command[1] != b"0" or b"100000" not in command):
             # A part of an iteration, which each server cuts in its own way.
             return [b"SCAN", b"0", b"COUNT", rng.choice([b"0", b"-1", b"x", b"", b"1.5"])]

@@ -30,6 +30,31 @@ TEST_F(CommandCommandsTest, InfoHasRedisTenElements) {
                           Value::Array({}), Value::Array({key_spec}), Value::Array({})}));
 }
 
+TEST_F(CommandCommandsTest, KeySpecificationsHaveRedissNotes) {
+  for (const auto& [name, notes] : std::vector<std::pair<std::string, std::string>>{
+           {"set", "RW and ACCESS due to the optional `GET` argument"},
+           {"bitfield", "This command allows both access and modification of the key"}}) {
+    Value info = Run({"COMMAND", "INFO", name}).children[0];
+    const std::vector<Value>& spec = info.children[8].children[0].children;
+    ASSERT_EQ(spec.size(), 8u) << name;
+    EXPECT_EQ(spec[0], Bulk("notes"));
+    EXPECT_EQ(spec[1], Bulk(notes));
+  }
+}
+
+TEST_F(CommandCommandsTest, BitopWritesItsSecondArgumentAndReadsTheRest) {
+  Value info = Run({"COMMAND", "INFO", "bitop"}).children[0];
+  EXPECT_EQ(info.children[3], Int(2));
+  EXPECT_EQ(info.children[4], Int(-1));
+  EXPECT_EQ(info.children[6],
+            Value::Array({Simple("@write"), Simple("@bitmap"), Simple("@slow")}));
+  EXPECT_EQ(
+      Run({"COMMAND", "GETKEYSANDFLAGS", "bitop", "and", "to", "a", "b"}),
+      Value::Array({Value::Array({Bulk("to"), Value::Array({Simple("OW"), Simple("update")})}),
+                    Value::Array({Bulk("a"), Value::Array({Simple("RO"), Simple("access")})}),
+                    Value::Array({Bulk("b"), Value::Array({Simple("RO"), Simple("access")})})}));
+}
+
 TEST_F(CommandCommandsTest, SubcommandsStandInTheirContainerAndAlone) {
   Value config = Run({"COMMAND", "INFO", "config"}).children[0];
   ASSERT_EQ(config.children.size(), 10u);
