@@ -72,6 +72,11 @@ Status BitCount(ReadContext& ctx, Args args, resp::Writer& reply) {
     if (!ParseInt64(args[2], &range.start) || !ParseInt64(args[3], &range.end)) {
       return Status(Code::kNotInteger);
     }
+    // Also where cutting to the string would leave a bit; and whatever the unit is.
+    if (range.start < 0 && range.end < 0 && range.start > range.end) {
+      reply.Integer(0);
+      return Status::Ok();
+    }
     if (args.size() == 5) RETURN_IF_ERROR(ParseUnit(args[4], &range.unit));
   } else if (args.size() != 2) {
     return Status(Code::kSyntax);

@@ -86,7 +86,6 @@ bool BitAt(std::string_view value, uint64_t offset) {
 }
 
 uint64_t CountBits(std::string_view value, const BitRange& range) {
-  if (range.start < 0 && range.end < 0 && range.start > range.end) return 0;
   const std::optional<Bits> bits = Clamp(value, range);
   if (!bits) return 0;
   const uint64_t first_byte = bits->first / 8;

@@ -55,6 +55,9 @@ TEST_F(BitmapCommandTest, BitCountTakesBytesOrBits) {
   EXPECT_EQ(Run({"BITCOUNT", "k", "-2", "-1"}), Int(7));
   EXPECT_EQ(Run({"BITCOUNT", "k", "-1", "-2"}), Int(0));
   EXPECT_EQ(Run({"BITCOUNT", "k", "5", "2"}), Int(0));
+  // Would both be cut to the first byte.
+  EXPECT_EQ(Run({"BITCOUNT", "k", "-10", "-20"}), Int(0));
+  EXPECT_EQ(Run({"BITCOUNT", "k", "-10", "-20", "no unit"}), Int(0));
 }
 
 TEST_F(BitmapCommandTest, AnAbsentKeyAnswersBeforeRangesAreParsed) {

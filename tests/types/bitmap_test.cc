@@ -82,9 +82,8 @@ TEST_F(BitmapTest, CountingAndFindingAgreeWithSingleBits) {
     }
     const auto [first, end] = ModelRange(bits, range);
     EXPECT_EQ(IsEmptyRange(value, range), first == end);
-    const bool backwards = range.start < 0 && range.end < 0 && range.start > range.end;
     uint64_t set = 0;
-    for (int64_t i = first; i < end && !backwards; ++i) set += bits[static_cast<size_t>(i)];
+    for (int64_t i = first; i < end; ++i) set += bits[static_cast<size_t>(i)];
     ASSERT_EQ(CountBits(value, range), set) << range.start << ".." << range.end;
     for (bool bit : {false, true}) {
       std::optional<uint64_t> expected;
