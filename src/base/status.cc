@@ -40,6 +40,10 @@ std::string_view CodeName(Code code) {
       return "StringTooLong";
     case Code::kNoSuchKey:
       return "NoSuchKey";
+    case Code::kNotHyperloglog:
+      return "NotHyperloglog";
+    case Code::kCorruptHyperloglog:
+      return "CorruptHyperloglog";
     case Code::kReply:
       return "Reply";
   }

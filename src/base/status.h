@@ -34,7 +34,10 @@ enum class Code : uint8_t {
   kOffsetRange,    // "offset is out of range"
   kStringTooLong,  // "string exceeds maximum allowed size (proto-max-bulk-len)"
   kNoSuchKey,      // "no such key"
-  kReply,          // message is the error line itself, prefix included, without "-" and CRLF
+  // "Key is not a valid HyperLogLog string value.", "Corrupted HLL object detected"
+  kNotHyperloglog,
+  kCorruptHyperloglog,
+  kReply,  // message is the error line itself, prefix included, without "-" and CRLF
 };
 
 // The name of a code, for logs and test failures.

@@ -117,6 +117,7 @@ struct CommandSpec {
 // One table per group, at the foot of the group's file.
 std::span<const CommandSpec> StringCommands();
 std::span<const CommandSpec> BitmapCommands();
+std::span<const CommandSpec> HyperloglogCommands();
 std::span<const CommandSpec> GenericCommands();
 
 }  // namespace metastore::commands

@@ -32,6 +32,10 @@ std::string Line(const Status& status) {
       return "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
     case Code::kNoSuchKey:
       return "ERR no such key";
+    case Code::kNotHyperloglog:
+      return "WRONGTYPE Key is not a valid HyperLogLog string value.";
+    case Code::kCorruptHyperloglog:
+      return "INVALIDOBJ Corrupted HLL object detected";
     case Code::kReply:
       return status.message();
     case Code::kNotFound:

@@ -8,6 +8,7 @@ const CommandTable& CommandTable::All() {
   static const CommandTable table({
       commands::StringCommands(),
       commands::BitmapCommands(),
+      commands::HyperloglogCommands(),
       commands::GenericCommands(),
       ConnectionCommands(),
       ServerCommands(),

@@ -29,7 +29,8 @@ inline const commands::CommandSpec* FindSpec(std::span<const commands::CommandSp
 }
 
 inline std::vector<std::span<const commands::CommandSpec>> Groups() {
-  return {commands::StringCommands(), commands::BitmapCommands(), commands::GenericCommands()};
+  return {commands::StringCommands(), commands::BitmapCommands(), commands::HyperloglogCommands(),
+          commands::GenericCommands()};
 }
 
 // Of all groups; a subcommand's spec where args name one.

@@ -46,13 +46,24 @@ TEST_F(CommandCommandsTest, BitopWritesItsSecondArgumentAndReadsTheRest) {
   Value info = Run({"COMMAND", "INFO", "bitop"}).children[0];
   EXPECT_EQ(info.children[3], Int(2));
   EXPECT_EQ(info.children[4], Int(-1));
-  EXPECT_EQ(info.children[6],
-            Value::Array({Simple("@write"), Simple("@bitmap"), Simple("@slow")}));
+  EXPECT_EQ(info.children[6], Value::Array({Simple("@write"), Simple("@bitmap"), Simple("@slow")}));
   EXPECT_EQ(
       Run({"COMMAND", "GETKEYSANDFLAGS", "bitop", "and", "to", "a", "b"}),
       Value::Array({Value::Array({Bulk("to"), Value::Array({Simple("OW"), Simple("update")})}),
                     Value::Array({Bulk("a"), Value::Array({Simple("RO"), Simple("access")})}),
                     Value::Array({Bulk("b"), Value::Array({Simple("RO"), Simple("access")})})}));
+}
+
+TEST_F(CommandCommandsTest, HyperloglogCommandsKeepRedissFlags) {
+  Value count = Run({"COMMAND", "INFO", "pfcount"}).children[0];
+  EXPECT_EQ(count.children[2], Value::Array({Simple("readonly")}));
+  EXPECT_EQ(count.children[8].children[0].children[3],
+            Value::Array({Simple("RW"), Simple("access")}));
+  Value self_test = Run({"COMMAND", "INFO", "pfselftest"}).children[0];
+  EXPECT_EQ(self_test.children[2], Value::Array({Simple("admin")}));
+  EXPECT_EQ(self_test.children[6], Value::Array({Simple("@hyperloglog"), Simple("@admin"),
+                                                 Simple("@slow"), Simple("@dangerous")}));
+  EXPECT_EQ(Run({"PFSELFTEST"}), Value::SimpleString("OK"));
 }
 
 TEST_F(CommandCommandsTest, SubcommandsStandInTheirContainerAndAlone) {
