@@ -407,6 +407,7 @@ Status MergeHyperloglogs(Txn& txn, int db, std::string_view target,
   HllRegisters registers{};
   bool dense = false;
   RETURN_IF_ERROR(RaiseToKey(txn, db, target, &registers, &dense));
+  const HllRegisters old = registers;
   for (std::string_view source : sources) {
     RETURN_IF_ERROR(RaiseToKey(txn, db, source, &registers, &dense));
   }
@@ -416,7 +417,7 @@ Status MergeHyperloglogs(Txn& txn, int db, std::string_view target,
   if (dense) RETURN_IF_ERROR(sketch.MakeDense());
   for (int i = 0; i < kHllRegisters; ++i) {
     const uint8_t rank = registers[static_cast<size_t>(i)];
-    if (rank == 0) continue;
+    if (rank == old[static_cast<size_t>(i)]) continue;
     Result<bool> raised = sketch.Raise({i, rank});
     if (!raised.ok()) return raised.status();
   }

@@ -57,7 +57,7 @@ Result<std::string> HyperloglogRuns(const engine::View& view, int db, std::strin
 Result<bool> MakeHyperloglogDense(engine::Txn& txn, int db, std::string_view key);
 Result<HllRegisters> RegistersOfHyperloglog(const engine::View& view, int db, std::string_view key);
 
-// Writes and reads registers, and counts known numbers of elements in both encodings; some
+// Writes and reads registers, and counts known numbers of elements in both encodings; some tens of
 // milliseconds. The message says what went wrong.
 Status CheckHyperloglog();
 
