@@ -144,7 +144,7 @@ TEST_F(BitmapTest, NothingGrowsBeyondTheLongestString) {
 
 TEST_F(BitmapTest, AnotherTypeIsRefusedByAll) {
   WritableKey(txn_, 0, "list")
-      .Put(Type::kList, StringForm::kPlain, std::nullopt, std::string(8, '\1'));
+      .Put(Type::kList, StringForm::kPlain, std::nullopt, std::string(4, '\0'));
   const std::string_view sources[] = {"none", "list"};
   BitfieldOperation operation{Kind::kGet, false, 8, 0, 0, BitfieldOverflow::kWrap};
   EXPECT_EQ(SetBit(txn_, 0, "list", 0, true).code(), Code::kWrongType);

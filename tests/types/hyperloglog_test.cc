@@ -253,7 +253,7 @@ TEST_F(HyperloglogTest, AnyBytesAreRefusedOrCounted) {
 
 TEST_F(HyperloglogTest, AnotherTypeIsRefused) {
   WritableKey(txn_, 0, "list")
-      .Put(Type::kList, StringForm::kPlain, std::nullopt, std::string(8, '\1'));
+      .Put(Type::kList, StringForm::kPlain, std::nullopt, std::string(4, '\0'));
   EXPECT_EQ(Add("list", {"x"}).code(), Code::kWrongType);
   EXPECT_EQ(CountHyperloglog(txn_, 0, "list").code(), Code::kWrongType);
   EXPECT_EQ(CountAll({"none", "list"}).code(), Code::kWrongType);
