@@ -118,6 +118,14 @@ struct CommandSpec {
 std::span<const CommandSpec> StringCommands();
 std::span<const CommandSpec> BitmapCommands();
 std::span<const CommandSpec> HyperloglogCommands();
+std::span<const CommandSpec> HashCommands();
+std::span<const CommandSpec> ListCommands();
+std::span<const CommandSpec> SetCommands();
+std::span<const CommandSpec> SortedSetCommands();
+std::span<const CommandSpec> StreamCommands();
+std::span<const CommandSpec> GeoCommands();
+std::span<const CommandSpec> SortCommands();
+std::span<const CommandSpec> DumpCommands();
 std::span<const CommandSpec> GenericCommands();
 
 }  // namespace metastore::commands

@@ -11,6 +11,7 @@
 #include "commands/command_spec.h"
 #include "commands/errors.h"
 #include "commands/expire_time.h"
+#include "commands/scan_options.h"
 #include "types/keyspace.h"
 #include "types/string.h"
 
@@ -232,53 +233,23 @@ Status Keys(ReadContext& ctx, Args args, resp::Writer& reply) {
   return Status::Ok();
 }
 
-// What Redis takes for a cursor: strtoul's form without leading space, the empty text included.
-bool ParseCursor(std::string_view text, uint64_t* cursor) {
-  *cursor = 0;
-  if (text.empty()) return true;
-  bool negative = text[0] == '-';
-  if (negative || text[0] == '+') text.remove_prefix(1);
-  if (text.empty()) return false;
-  for (char c : text) {
-    if (c < '0' || c > '9') return false;
-    if (__builtin_mul_overflow(*cursor, 10, cursor) ||
-        __builtin_add_overflow(*cursor, static_cast<uint64_t>(c - '0'), cursor)) {
-      return false;
-    }
-  }
-  if (negative) *cursor = 0 - *cursor;
-  return true;
-}
-
 Status Scan(ReadContext& ctx, Args args, resp::Writer& reply) {
-  uint64_t cursor;
-  if (!ParseCursor(args[1], &cursor)) return errors::Custom("ERR invalid cursor");
-  int64_t count = 10;
-  std::optional<std::string_view> pattern;
-  std::optional<std::string_view> type;
-  for (size_t i = 2; i < args.size(); i += 2) {
-    if (i + 1 >= args.size()) return Status(Code::kSyntax);
-    if (EqualsIgnoreCase(args[i], "COUNT")) {
-      if (!ParseInt64(args[i + 1], &count)) return Status(Code::kNotInteger);
-      if (count < 1) return Status(Code::kSyntax);
-    } else if (EqualsIgnoreCase(args[i], "MATCH")) {
-      pattern = args[i + 1];
-      if (*pattern == "*") pattern.reset();
-    } else if (EqualsIgnoreCase(args[i], "TYPE")) {
-      type = args[i + 1];
-    } else {
-      return Status(Code::kSyntax);
-    }
-  }
+  Result<uint64_t> cursor = ParseCursor(args[1]);
+  if (!cursor.ok()) return cursor.status();
+  Result<ScanOptions> options = ParseScanOptions(args.subspan(2), ScanExtra::kType);
+  if (!options.ok()) return options.status();
   std::vector<std::string> keys;
-  cursor = types::Scan(ctx.view(), ctx.db(), cursor, static_cast<uint64_t>(count),
-                       [&](std::string_view key, const Header& header) {
-                         if (pattern && !GlobMatch(*pattern, key)) return;
-                         if (type && !EqualsIgnoreCase(*type, types::TypeName(header.type))) return;
-                         keys.emplace_back(key);
-                       });
+  const uint64_t next = types::Scan(
+      ctx.view(), ctx.db(), *cursor, options->count,
+      [&](std::string_view key, const Header& header) {
+        if (!options->Match(key)) return;
+        if (options->type && !EqualsIgnoreCase(*options->type, types::TypeName(header.type))) {
+          return;
+        }
+        keys.emplace_back(key);
+      });
   reply.Array(2);
-  reply.Bulk(std::to_string(cursor));
+  reply.Bulk(std::to_string(next));
   reply.Array(keys.size());
   for (const std::string& key : keys) reply.Bulk(key);
   return Status::Ok();

@@ -64,9 +64,9 @@ void Hash::PickAny(uint64_t count, Random random, const VisitElement& visit) con
   for (; count > 0; --count) elements().Pick(random, Live(*view_, visit));
 }
 
-std::string_view HashEncoding(const CollectionHeader& header, uint64_t max_listpack_entries,
-                              uint64_t max_listpack_value) {
-  return header.peak_count <= max_listpack_entries && header.peak_bytes <= max_listpack_value
+std::string_view HashEncoding(const CollectionHeader& header, const EncodingLimits& limits) {
+  return header.peak_count <= limits.hash_max_listpack_entries &&
+                 header.peak_bytes <= limits.hash_max_listpack_value
              ? "listpack"
              : "hashtable";
 }

@@ -13,6 +13,7 @@
 
 #include "base/status.h"
 #include "types/elements.h"
+#include "types/encoding.h"
 
 namespace metastore::types {
 
@@ -45,8 +46,7 @@ class Hash {
 };
 
 // "listpack" or "hashtable", as Redis would hold it under these thresholds.
-std::string_view HashEncoding(const CollectionHeader& header, uint64_t max_listpack_entries,
-                              uint64_t max_listpack_value);
+std::string_view HashEncoding(const CollectionHeader& header, const EncodingLimits& limits);
 
 // The writing side. Fields must live until Save.
 class WritableHash {

@@ -16,6 +16,7 @@
 #include "resp/value.h"
 #include "resp/writer.h"
 #include "tests/support/memory_txn.h"
+#include "types/collection.h"
 #include "types/keyspace.h"
 
 namespace metastore::test {
@@ -29,8 +30,11 @@ inline const commands::CommandSpec* FindSpec(std::span<const commands::CommandSp
 }
 
 inline std::vector<std::span<const commands::CommandSpec>> Groups() {
-  return {commands::StringCommands(), commands::BitmapCommands(), commands::HyperloglogCommands(),
-          commands::GenericCommands()};
+  return {
+      commands::StringCommands(),    commands::BitmapCommands(), commands::HyperloglogCommands(),
+      commands::HashCommands(),      commands::ListCommands(),   commands::SetCommands(),
+      commands::SortedSetCommands(), commands::StreamCommands(), commands::GeoCommands(),
+      commands::SortCommands(),      commands::DumpCommands(),   commands::GenericCommands()};
 }
 
 // Of all groups; a subcommand's spec where args name one.
@@ -105,11 +109,13 @@ class CommandTest : public testing::Test {
   void Select(int db) { db_ = db; }
   void Advance(int64_t ms) { now_ms_ += ms; }
 
-  // A key of another type, as its own commands would leave it.
+  // A key of another type.
   void PutList(std::string_view key) {
     txn_.NextEntry(now_ms_);
+    std::string payload;
+    types::CollectionHeader{.count = 1, .peak_count = 1, .peak_bytes = 1}.AppendTo(&payload);
     types::WritableKey(txn_, db_, key)
-        .Put(types::Type::kList, types::StringForm::kPlain, std::nullopt, "\0\0\0\0\0\0\0\1");
+        .Put(types::Type::kList, types::StringForm::kPlain, std::nullopt, payload);
   }
 
   MemoryTxn txn_;
