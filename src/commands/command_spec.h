@@ -81,11 +81,50 @@ enum KeyEffect : uint8_t {
   kKeyDelete = 8,
   kKeyVariableFlags = 16
 };
+// Where a specification's keys are looked for: at an index, behind a word, or only by the command
+// itself (CommandSpec::find_keys).
+enum class KeySearch : uint8_t { kIndex, kKeyword, kUnknown };
 struct KeySpec {
+  // With a keyword, `first` is where the search for it starts (negative: from the end, backwards)
+  // and `last` counts from the key behind it.
   KeyRange range;
   KeyAccess access = KeyAccess::kNone;
   uint8_t effects = 0;
   std::string_view notes = {};
+  KeySearch search = KeySearch::kIndex;
+  std::string_view keyword = {};
+  // 2 with a `last` of -1: the keys are the first half of what is left.
+  int limit = 0;
+  // The argument at `first` says how many keys follow it.
+  bool counted = false;
+};
+
+constexpr KeySpec CountedKeys(int index, KeyAccess access, uint8_t effects) {
+  KeySpec spec{{index, index, 1}, access, effects};
+  spec.counted = true;
+  return spec;
+}
+
+constexpr KeySpec KeysBehind(std::string_view keyword, int start, int last, int limit,
+                             KeyAccess access, uint8_t effects) {
+  KeySpec spec{{start, last, 1}, access, effects};
+  spec.search = KeySearch::kKeyword;
+  spec.keyword = keyword;
+  spec.limit = limit;
+  return spec;
+}
+
+constexpr KeySpec UnknownKeys(KeyAccess access, uint8_t effects, std::string_view notes) {
+  KeySpec spec{{}, access, effects, notes};
+  spec.search = KeySearch::kUnknown;
+  return spec;
+}
+
+struct KeyUse {
+  int position = 0;  // in args
+  KeyAccess access = KeyAccess::kNone;
+  uint8_t effects = 0;
+  friend bool operator==(const KeyUse&, const KeyUse&) = default;
 };
 
 struct Handler {
@@ -110,8 +149,11 @@ struct CommandSpec {
   std::string_view complexity;
   std::string_view summary;
   std::span<const CommandSpec> subcommands;
-  // Two specs when source and target differ (COPY, RENAME); empty: derived from keys and flags.
-  KeySpec key_specs[2];
+  // Several when their uses differ (COPY, RENAME); empty: derived from keys and flags.
+  KeySpec key_specs[3];
+  // Where the specifications cannot say it: the keys of a command of the right arity; none for a
+  // command that is no valid one.
+  std::vector<KeyUse> (*find_keys)(Args args) = nullptr;
 };
 
 // One table per group, at the foot of the group's file.

@@ -1,19 +1,52 @@
 #include "commands/keys.h"
 
+#include <optional>
+
+#include "base/parse.h"
 #include "commands/errors.h"
 
 namespace metastore::commands {
 namespace {
 
-void AddRange(const KeyRange& range, KeyAccess access, uint8_t effects, Args args,
-              std::vector<KeyUse>* keys) {
-  if (range.step <= 0) return;
+// Where the specification's keys begin; none where its word does not stand.
+std::optional<int> FindBegin(const KeySpec& spec, Args args) {
   const int argc = static_cast<int>(args.size());
-  const int last = range.last >= 0 ? range.last : argc + range.last;
-  // The last key of MSET's pairs is followed by its value, so `last` may lie behind it.
-  for (int i = range.first; i <= last && i < argc; i += range.step) {
-    keys->push_back({i, access, effects});
+  if (spec.search == KeySearch::kIndex) return spec.range.first;
+  if (spec.search == KeySearch::kUnknown) return std::nullopt;
+  const bool backwards = spec.range.first < 0;
+  for (int i = backwards ? argc + spec.range.first : spec.range.first; i > 0 && i < argc;
+       backwards ? --i : ++i) {
+    if (EqualsIgnoreCase(args[static_cast<size_t>(i)], spec.keyword)) return i + 1;
   }
+  return std::nullopt;
+}
+
+// False where the arguments do not fit the specification.
+bool AddKeys(const KeySpec& spec, Args args, std::vector<KeyUse>* keys) {
+  if (spec.range.step <= 0) return true;
+  const int argc = static_cast<int>(args.size());
+  const std::optional<int> begin = FindBegin(spec, args);
+  if (!begin) return true;
+  int first = *begin;
+  int last = spec.range.last;
+  if (spec.counted) {
+    int64_t count;
+    if (first >= argc || !ParseInt64(args[static_cast<size_t>(first)], &count) || count < 1 ||
+        count >= argc - first) {
+      return false;
+    }
+    last = first + static_cast<int>(count);
+    ++first;
+  } else if (last < 0) {
+    last = spec.limit > 1 ? first + (argc - first) / spec.limit - 1 : argc + last;
+  } else if (spec.search == KeySearch::kKeyword) {
+    last += first;
+  }
+  // The last key of MSET's pairs is followed by its value, so `last` may lie behind it.
+  for (int i = first; i <= last && i < argc; i += spec.range.step) {
+    keys->push_back({i, spec.access, spec.effects});
+  }
+  return true;
 }
 
 }  // namespace
@@ -24,23 +57,26 @@ bool ArityFits(const CommandSpec& spec, Args args) {
 }
 
 std::vector<KeyUse> FindKeys(const CommandSpec& spec, Args args) {
+  if (spec.find_keys != nullptr) return spec.find_keys(args);
   std::vector<KeyUse> keys;
-  bool specified = false;
-  for (const KeySpec& key_spec : spec.key_specs) {
-    if (key_spec.access == KeyAccess::kNone) continue;
-    specified = true;
-    AddRange(key_spec.range, key_spec.access, key_spec.effects, args, &keys);
-  }
-  if (!specified) {
-    bool reads = (spec.flags & kReadonly) != 0;
-    AddRange(spec.keys, reads ? KeyAccess::kRO : KeyAccess::kRW,
-             reads ? kKeyAccess : kKeyAccess | kKeyUpdate, args, &keys);
+  for (const KeySpec& key_spec : KeySpecsOf(spec)) {
+    if (!AddKeys(key_spec, args, &keys)) return {};
   }
   return keys;
 }
 
+std::vector<KeySpec> KeySpecsOf(const CommandSpec& spec) {
+  std::vector<KeySpec> specs;
+  for (const KeySpec& key_spec : spec.key_specs) {
+    if (key_spec.access != KeyAccess::kNone) specs.push_back(key_spec);
+  }
+  if (!specs.empty() || spec.keys.step == 0) return specs;
+  if (spec.flags & kReadonly) return {{spec.keys, KeyAccess::kRO, kKeyAccess}};
+  return {{spec.keys, KeyAccess::kRW, kKeyAccess | kKeyUpdate}};
+}
+
 Result<std::vector<KeyUse>> CommandGetKeys(const CommandSpec& spec, Args args) {
-  if (spec.keys.step == 0) return errors::Custom("ERR The command has no key arguments");
+  if (KeySpecsOf(spec).empty()) return errors::Custom("ERR The command has no key arguments");
   if (!ArityFits(spec, args)) {
     return errors::Custom("ERR Invalid number of arguments specified for command");
   }

@@ -236,6 +236,58 @@ void WriteKeyFlags(KeyAccess access, uint8_t effects, Writer& reply) {
   }
 }
 
+// A map of a type's name and its numbers; `fields` of them follow.
+void BeginTyped(std::string_view type, size_t fields, Writer& reply) {
+  reply.Map(2);
+  reply.Bulk("type");
+  reply.Bulk(type);
+  reply.Bulk("spec");
+  reply.Map(fields);
+}
+
+void WriteField(std::string_view name, int value, Writer& reply) {
+  reply.Bulk(name);
+  reply.Integer(value);
+}
+
+void WriteBeginSearch(const KeySpec& spec, Writer& reply) {
+  switch (spec.search) {
+    case KeySearch::kIndex:
+      BeginTyped("index", 1, reply);
+      WriteField("index", spec.range.first, reply);
+      return;
+    case KeySearch::kKeyword:
+      BeginTyped("keyword", 2, reply);
+      reply.Bulk("keyword");
+      reply.Bulk(spec.keyword);
+      WriteField("startfrom", spec.range.first, reply);
+      return;
+    case KeySearch::kUnknown:
+      BeginTyped("unknown", 0, reply);
+      return;
+  }
+}
+
+void WriteFindKeys(const KeySpec& spec, Writer& reply) {
+  if (spec.search == KeySearch::kUnknown) {
+    BeginTyped("unknown", 0, reply);
+    return;
+  }
+  if (spec.counted) {
+    BeginTyped("keynum", 3, reply);
+    WriteField("keynumidx", 0, reply);
+    WriteField("firstkey", 1, reply);
+    WriteField("keystep", spec.range.step, reply);
+    return;
+  }
+  // Counted from the first key, unless it is counted from the end.
+  const bool absolute = spec.search == KeySearch::kIndex && spec.range.last >= 0;
+  BeginTyped("range", 3, reply);
+  WriteField("lastkey", absolute ? spec.range.last - spec.range.first : spec.range.last, reply);
+  WriteField("keystep", spec.range.step, reply);
+  WriteField("limit", spec.limit, reply);
+}
+
 void WriteKeySpec(const KeySpec& spec, Writer& reply) {
   reply.Map(spec.notes.empty() ? 3 : 4);
   if (!spec.notes.empty()) {
@@ -245,36 +297,9 @@ void WriteKeySpec(const KeySpec& spec, Writer& reply) {
   reply.Bulk("flags");
   WriteKeyFlags(spec.access, spec.effects, reply);
   reply.Bulk("begin_search");
-  reply.Map(2);
-  reply.Bulk("type");
-  reply.Bulk("index");
-  reply.Bulk("spec");
-  reply.Map(1);
-  reply.Bulk("index");
-  reply.Integer(spec.range.first);
+  WriteBeginSearch(spec, reply);
   reply.Bulk("find_keys");
-  reply.Map(2);
-  reply.Bulk("type");
-  reply.Bulk("range");
-  reply.Bulk("spec");
-  reply.Map(3);
-  reply.Bulk("lastkey");
-  // Counted from the first key, unless it is counted from the end.
-  reply.Integer(spec.range.last < 0 ? spec.range.last : spec.range.last - spec.range.first);
-  reply.Bulk("keystep");
-  reply.Integer(spec.range.step);
-  reply.Bulk("limit");
-  reply.Integer(0);
-}
-
-std::vector<KeySpec> KeySpecsOf(const CommandSpec& spec) {
-  std::vector<KeySpec> specs;
-  for (const KeySpec& key_spec : spec.key_specs) {
-    if (key_spec.access != KeyAccess::kNone) specs.push_back(key_spec);
-  }
-  if (!specs.empty() || spec.keys.step == 0) return specs;
-  if (spec.flags & kReadonly) return {{spec.keys, KeyAccess::kRO, kKeyAccess}};
-  return {{spec.keys, KeyAccess::kRW, kKeyAccess | kKeyUpdate}};
+  WriteFindKeys(spec, reply);
 }
 
 void WriteInfo(const Command& command, Writer& reply) {
