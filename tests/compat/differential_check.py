@@ -6,7 +6,9 @@ import sys
 from checks import Check, Failure, output_of
 from servers import HOST
 
-COMMANDS = 20_000
+COMMANDS = 40_000
+CLUSTER_COMMANDS = 20_000
+KILLS = 2
 
 
 def compare(node_and_servers):
@@ -22,4 +24,12 @@ def compare(node_and_servers):
         running.stop([reference])
 
 
+def compare_through_kills(_):
+    script = pathlib.Path(__file__).resolve().parent / "cluster_differential.py"
+    output_of([sys.executable, script, "--commands", CLUSTER_COMMANDS, "--kills", KILLS],
+              timeout_s=180)
+
+
+CLUSTER_CHECK = Check(f"cluster_differential.py, {CLUSTER_COMMANDS} commands through a follower, "
+                      f"{KILLS} leaders killed, replicas end byte-identical", compare_through_kills)
 CHECK = Check(f"differential.py, {COMMANDS} random commands as redis-server answers them", compare)

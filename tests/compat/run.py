@@ -97,6 +97,8 @@ def main():
                 report.run(check, nodes)
             report.run(alive, nodes)
             report.run(cluster_checks.STOP_ONE, nodes)
+            running.stop(nodes)
+            report.run(differential_check.CLUSTER_CHECK, nodes)
     print(f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped")
     return 1 if report.failed or not report.passed else 0
 

@@ -77,10 +77,16 @@ class Server:
     port: int  # Redis protocol
     http_port: int  # 0: none
     output: pathlib.Path  # what it prints and logs
+    command: list  # how it was started
 
     @property
     def pid(self):
         return self.process.pid
+
+    @property
+    def data(self):
+        """The data directory of a metaStore node."""
+        return pathlib.Path(self.command[self.command.index("--data-dir") + 1])
 
     def log_tail(self, lines=15):
         return "\n".join(self.output.read_text(errors="replace").splitlines()[-lines:])
@@ -146,13 +152,25 @@ class Servers:
                 server.process.wait()
         self.all = [server for server in self.all if server not in servers]
 
+    def kill(self, server):
+        """kill -9."""
+        server.process.kill()
+        server.process.wait()
+        self.all.remove(server)
+
+    def restart(self, server):
+        """Starts a server again that has ended, as it was started before, and waits for it."""
+        again = self._start(server.name, server.command, server.port, server.http_port)
+        self._wait_for(again, "PING", "+PONG")
+        return again
+
     def _start(self, name, command, port, http_port):
         output = self.directory / f"{name}.log"
-        with open(output, "wb") as log:
+        with open(output, "ab") as log:
             # A process group of its own: Ctrl-C comes to this program, which stops it in order.
             process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT,
                                        stdin=subprocess.DEVNULL, start_new_session=True)
-        server = Server(name, process, port, http_port, output)
+        server = Server(name, process, port, http_port, output, command)
         self.all.append(server)
         return server
 
