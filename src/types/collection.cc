@@ -70,6 +70,10 @@ std::optional<int64_t> WritableCollection::deadline_ms() const {
   return existed() ? key_.found()->header().deadline_ms : std::nullopt;
 }
 
+std::optional<int64_t> WritableCollection::field_deadline_ms() const {
+  return existed() ? key_.found()->header().field_deadline_ms : std::nullopt;
+}
+
 void WritableCollection::Save(std::string_view rest, std::optional<int64_t> field_deadline_ms) {
   if (header_.count == 0 && type_ != Type::kStream) {
     key_.Delete();

@@ -64,6 +64,7 @@ class WritableCollection {
   std::string_view rest() const;
   engine::Txn& txn() const { return key_.txn(); }
   std::optional<int64_t> deadline_ms() const;
+  std::optional<int64_t> field_deadline_ms() const;
 
   // Gives a packed collection an id; its elements must be written as rows now.
   void Spread() { header_.id = txn().NewVersion(); }

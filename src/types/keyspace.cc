@@ -635,6 +635,15 @@ std::vector<ExpiredKey> CollectExpiredFields(const View& view, int64_t now_ms, s
   return CollectDue(kFieldExpiryTag, view, now_ms, limit);
 }
 
+std::optional<KeyPlace> FindPlace(const View& view, std::string_view meta_key) {
+  if (meta_key.size() < kMetaKeyHead) return std::nullopt;
+  const auto& live = view.databases().prefix;
+  const auto it = std::find(live.begin(), live.end(), static_cast<uint8_t>(meta_key[0]));
+  const std::string_view key = UserKeyOf(meta_key);
+  if (it == live.end() || HashOf(meta_key) != KeyHash(key)) return std::nullopt;
+  return KeyPlace{static_cast<int>(it - live.begin()), key};
+}
+
 bool DeleteIfExpired(Txn& txn, std::string_view meta_key, int64_t deadline_ms) {
   CHECK_GE(meta_key.size(), kMetaKeyHead);
   // A flushed database's key is dead already, and its range must not be touched any more.

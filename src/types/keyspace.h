@@ -184,6 +184,14 @@ std::vector<ExpiredKey> CollectExpired(const engine::View& view, int64_t now_ms,
 std::vector<ExpiredKey> CollectExpiredFields(const engine::View& view, int64_t now_ms,
                                              size_t limit);
 
+// The database and name of a meta key; none where no database has its prefix any more, whose range
+// must then not be touched, or where the bytes are no meta key.
+struct KeyPlace {
+  int db = 0;
+  std::string_view key;  // within the meta key
+};
+std::optional<KeyPlace> FindPlace(const engine::View& view, std::string_view meta_key);
+
 // Deletes the key if that is still its deadline and it has passed for this entry. True if so.
 bool DeleteIfExpired(engine::Txn& txn, std::string_view meta_key, int64_t deadline_ms);
 
