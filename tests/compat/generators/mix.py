@@ -2,11 +2,12 @@
 
 from generators.bitmaps import Bitmaps
 from generators.generic import Generic
+from generators.hashes import Hashes
 from generators.hyperloglogs import Hyperloglogs
 from generators.strings import Strings
 from generators.words import KEYS, Words
 
-GROUPS = [Strings, Bitmaps, Hyperloglogs, Generic]
+GROUPS = [Strings, Bitmaps, Hyperloglogs, Hashes, Generic]
 
 
 class Mix:
