@@ -98,6 +98,66 @@ class ReadOnlyRocks {
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;
 };
 
+class StoppedIterator final : public Iterator {
+ public:
+  StoppedIterator(const ReadOnlyRocks& rocks, Findings* findings, Family family,
+                  std::string_view lower, std::string_view upper)
+      : findings_(findings),
+        lower_(lower),
+        upper_(upper),
+        lower_slice_(lower_),
+        upper_slice_(upper_) {
+    rocksdb::ReadOptions options;
+    options.fill_cache = false;
+    options.iterate_lower_bound = &lower_slice_;
+    if (!upper_.empty()) options.iterate_upper_bound = &upper_slice_;
+    iterator_.reset(rocks.db()->NewIterator(options, rocks.family(static_cast<size_t>(family))));
+  }
+  ~StoppedIterator() override {
+    if (iterator_->status().ok()) return;
+    findings_->Add("file", "reading a range: " + iterator_->status().ToString());
+  }
+  bool Valid() const override { return iterator_->Valid(); }
+  void Seek(std::string_view key) override { iterator_->Seek(ToSlice(key)); }
+  void SeekForPrev(std::string_view key) override { iterator_->SeekForPrev(ToSlice(key)); }
+  void Next() override { iterator_->Next(); }
+  void Prev() override { iterator_->Prev(); }
+  std::string_view key() const override { return ToView(iterator_->key()); }
+  std::string_view value() const override { return ToView(iterator_->value()); }
+
+ private:
+  Findings* const findings_;
+  const std::string lower_, upper_;
+  const rocksdb::Slice lower_slice_, upper_slice_;
+  std::unique_ptr<rocksdb::Iterator> iterator_;
+};
+
+// Elements of collections alone: the records of databases have checks of their own.
+class StoppedView final : public View {
+ public:
+  StoppedView(const ReadOnlyRocks* rocks, Findings* findings)
+      : rocks_(rocks), findings_(findings) {}
+  bool Get(Family family, std::string_view key, std::string* value) const override {
+    rocksdb::Status status =
+        rocks_->db()->Get({}, rocks_->family(static_cast<size_t>(family)), ToSlice(key), value);
+    if (!status.ok() && !status.IsNotFound()) {
+      findings_->Add("file", "reading a record: " + status.ToString());
+    }
+    return status.ok();
+  }
+  std::unique_ptr<Iterator> NewIterator(Family family, std::string_view lower,
+                                        std::string_view upper) const override {
+    return std::make_unique<StoppedIterator>(*rocks_, findings_, family, lower, upper);
+  }
+  const DatabaseMap& databases() const override { return databases_; }
+  KeyCounts Counts(uint8_t) const override { return {}; }
+
+ private:
+  const ReadOnlyRocks* const rocks_;
+  Findings* const findings_;
+  const DatabaseMap databases_;
+};
+
 class StoppedNodeImpl final : public StoppedNode {
  public:
   StoppedNodeImpl(std::string path, Findings* findings, Progress progress)
@@ -143,12 +203,10 @@ class StoppedNodeImpl final : public StoppedNode {
 
   std::optional<std::string> Get(Family family, std::string_view key) override {
     std::string value;
-    rocksdb::Status status = database_.db()->Get({}, database_.family(static_cast<size_t>(family)),
-                                                 ToSlice(key), &value);
-    if (status.ok()) return value;
-    if (!status.IsNotFound()) findings_->Add("file", "reading " + path_ + ": " + status.ToString());
+    if (view_.Get(family, key, &value)) return value;
     return std::nullopt;
   }
+  const View& view() const override { return view_; }
 
  private:
   const std::string path_;
@@ -156,6 +214,7 @@ class StoppedNodeImpl final : public StoppedNode {
   const Progress progress_;
   int lock_fd_ = -1;
   ReadOnlyRocks database_;
+  const StoppedView view_{&database_, findings_};
 };
 
 std::optional<StoppedLog> StoppedNodeImpl::CheckLog(const VisitEntry& visit) {

@@ -73,6 +73,9 @@ class StoppedNode {
   using VisitRecord = std::function<void(std::string_view key, std::string_view value)>;
   virtual bool ForEach(Family family, const VisitRecord& visit) = 0;
   virtual std::optional<std::string> Get(Family family, std::string_view key) = 0;
+  // The same records for the types that check their own; what they read lives no longer than
+  // this object. A read that fails is a finding, and ends an iteration.
+  virtual const View& view() const = 0;
 };
 
 }  // namespace metastore::engine

@@ -16,6 +16,7 @@
 #include "raft/types.h"
 #include "replica/proposal.h"
 #include "types/collection.h"
+#include "types/hash.h"
 #include "types/keyspace.h"
 
 namespace metastore::replica {
@@ -26,7 +27,9 @@ using engine::Findings;
 using engine::Printable;
 using types::kMetaKeyHead;
 
-constexpr size_t kExpiryKeyHead = 1 + 1 + 8;  // 'e', prefix, deadline
+constexpr size_t kExpiryKeyHead = 1 + 1 + 8;  // tag, prefix, deadline
+constexpr char kExpiryTag = 'e';
+constexpr char kFieldExpiryTag = 'h';
 constexpr size_t kCollectionIdBytes = 8;
 constexpr int kVersionCounterBits = 24;
 constexpr int kPrefixes = 255;
@@ -43,12 +46,18 @@ std::optional<types::Header> ParseHeader(std::string_view* record) {
   return header;
 }
 
-std::string ExpiryKey(std::string_view meta_key, int64_t deadline_ms) {
-  std::string key = "e";
+std::string ExpiryKey(char tag, std::string_view meta_key, int64_t deadline_ms) {
+  std::string key(1, tag);
   key.push_back(meta_key[0]);
   PutBig64(&key, static_cast<uint64_t>(deadline_ms));
   return key.append(meta_key.substr(1));
 }
+
+std::optional<int64_t> DeadlineOf(const types::Header& header, char tag) {
+  return tag == kExpiryTag ? header.deadline_ms : header.field_deadline_ms;
+}
+
+bool IsExpiryTag(char tag) { return tag == kExpiryTag || tag == kFieldExpiryTag; }
 
 std::string KeyName(uint8_t prefix, std::string_view user_key) {
   return "the key " + Printable(user_key) + " (prefix " + std::to_string(prefix) + ")";
@@ -71,6 +80,8 @@ class StateCheck {
   void CheckSystem(std::string_view key, std::string_view value,
                    const std::optional<engine::Identity>& identity);
   void CheckMeta(std::string_view key, std::string_view value);
+  Status CheckCollection(const types::Header& header, const types::CollectionHeader& collection,
+                         std::string_view rest) const;
   void CheckIndex(std::string_view key, std::string_view value);
   void CheckData(std::string_view key);
   void CheckCounts();
@@ -197,19 +208,37 @@ void StateCheck::CheckMeta(std::string_view key, std::string_view value) {
     std::optional<types::CollectionHeader> collection = types::CollectionHeader::Parse(&payload);
     if (!collection) {
       findings_->Add("record", KeyName(prefix, user_key) + " is a collection that does not decode");
-    } else if (collection->spread()) {
-      ++found_[prefix].spread;
+    } else {
+      if (collection->spread()) ++found_[prefix].spread;
+      // Rows of a flushed database may be gone already.
+      Status whole;
+      if (use_[prefix] == Use::kLive) whole = CheckCollection(*header, *collection, payload);
+      if (!whole.ok()) {
+        findings_->Add("collection", KeyName(prefix, user_key) + " has " + whole.message());
+      }
     }
   }
-  if (header->deadline_ms) {
-    ++found_[prefix].expiring;
-    const std::string expiry = ExpiryKey(key, *header->deadline_ms);
+  if (header->deadline_ms) ++found_[prefix].expiring;
+  for (char tag : {kExpiryTag, kFieldExpiryTag}) {
+    const std::optional<int64_t> deadline_ms = DeadlineOf(*header, tag);
+    if (!deadline_ms) continue;
+    const std::string expiry = ExpiryKey(tag, key, *deadline_ms);
     expiries_wanted_ += XXH3_64bits(expiry.data(), expiry.size());
   }
 }
 
+// A type that does not stand here is not looked into.
+Status StateCheck::CheckCollection(const types::Header& header,
+                                   const types::CollectionHeader& collection,
+                                   std::string_view rest) const {
+  if (header.type == types::Type::kHash) {
+    return types::CheckHash(node_->view(), header, collection, rest);
+  }
+  return Status::Ok();
+}
+
 void StateCheck::CheckIndex(std::string_view key, std::string_view value) {
-  if (key.empty() || key[0] != 'e') return;  // the types' own, which have their own grammar
+  if (key.empty() || !IsExpiryTag(key[0])) return;  // the types' own, which have their own grammar
   if (key.size() < kExpiryKeyHead + 8 || !value.empty()) {
     return findings_->Add("expiry", "an expiry entry does not decode: " + Printable(key));
   }
@@ -227,20 +256,24 @@ void StateCheck::NameExpiryDifferences() {
   node_->ForEach(Family::kMeta, [this](std::string_view key, std::string_view value) {
     if (key.size() < kMetaKeyHead) return;
     std::optional<types::Header> header = ParseHeader(&value);
-    if (!header || !header->deadline_ms) return;
-    if (node_->Get(Family::kIndex, ExpiryKey(key, *header->deadline_ms))) return;
-    findings_->Add("expiry", KeyName(static_cast<uint8_t>(key[0]), key.substr(kMetaKeyHead)) +
-                                 " expires at " + std::to_string(*header->deadline_ms) +
-                                 " and is not in the expiry index");
+    if (!header) return;
+    for (char tag : {kExpiryTag, kFieldExpiryTag}) {
+      const std::optional<int64_t> deadline_ms = DeadlineOf(*header, tag);
+      if (!deadline_ms || node_->Get(Family::kIndex, ExpiryKey(tag, key, *deadline_ms))) continue;
+      findings_->Add("expiry", KeyName(static_cast<uint8_t>(key[0]), key.substr(kMetaKeyHead)) +
+                                   (tag == kExpiryTag ? " expires at " : " has a field until ") +
+                                   std::to_string(*deadline_ms) +
+                                   " and is not in the expiry index");
+    }
   });
   node_->ForEach(Family::kIndex, [this](std::string_view key, std::string_view) {
-    if (key.size() < kExpiryKeyHead + 8 || key[0] != 'e') return;
+    if (key.size() < kExpiryKeyHead + 8 || !IsExpiryTag(key[0])) return;
     const std::string meta_key = std::string(1, key[1]).append(key.substr(kExpiryKeyHead));
     const uint64_t deadline_ms = ReadBig64(key.data() + 2);
     std::optional<std::string> record = node_->Get(Family::kMeta, meta_key);
     std::string_view bytes = record ? std::string_view(*record) : std::string_view();
     std::optional<types::Header> header = ParseHeader(&bytes);
-    if (header && header->deadline_ms == static_cast<int64_t>(deadline_ms)) return;
+    if (header && DeadlineOf(*header, key[0]) == static_cast<int64_t>(deadline_ms)) return;
     findings_->Add(
         "expiry",
         "the expiry index has " +

@@ -12,7 +12,7 @@ Status Bad(const std::string& what) { return Status::Corruption(what); }
 
 Result<const commands::CommandSpec*> CheckItem(const Item& item, CommandFinder find_command) {
   if (item.kind == ItemKind::kReclaim) return nullptr;
-  if (item.kind == ItemKind::kExpire) {
+  if (item.kind == ItemKind::kExpire || item.kind == ItemKind::kExpireFields) {
     // args := (meta key, deadline in ms as text)*
     if (item.args.size() % 2 != 0) return Bad("an expiry without its deadline");
     for (size_t i = 0; i < item.args.size(); i += 2) {

@@ -86,7 +86,7 @@ Status EntryReader::NextItem(Item* item) {
       !TakeVarint(&items_, &argc)) {
     return Bad("short item");
   }
-  if (kind > static_cast<uint8_t>(ItemKind::kReclaim)) return Bad("unknown kind of item");
+  if (kind > static_cast<uint8_t>(ItemKind::kExpireFields)) return Bad("unknown kind of item");
   if (protocol != 2 && protocol != 3) return Bad("unknown protocol");
   if (db >= engine::kDatabases) return Bad("database out of range");
   if (argc > items_.size()) return Bad("more arguments than bytes");

@@ -23,6 +23,7 @@ enum class ItemKind : uint8_t {
   kRead = 1,   // a read behind unanswered writes of its connection: runs on the accepting node only
   kExpire = 2,   // the leader's expirer: delete these keys if they are still due
   kReclaim = 3,  // remove the remains of flushed databases
+  kExpireFields = 4,  // the same as kExpire for fields of hashes
 };
 
 // Gathers the commands of one loop turn. io role.
@@ -105,6 +106,7 @@ struct ReplicaInfo {
   uint64_t snapshots_installed = 0;
   uint64_t leader_changes = 0;
   uint64_t expired_keys = 0;
+  uint64_t expired_fields = 0;
   raft::Index state_compared_index = 0;  // the last one at which a peer had the same state
   uint64_t state_differs = 0;            // peers whose state differed when last compared
   std::string address;                   // of this node's peer port; empty: it has none

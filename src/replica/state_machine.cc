@@ -8,6 +8,7 @@
 #include "engine/system_keys.h"
 #include "raft/membership.h"
 #include "resp/writer.h"
+#include "types/hash.h"
 #include "types/keyspace.h"
 
 namespace metastore::replica {
@@ -17,6 +18,10 @@ using engine::Family;
 
 // Smaller replies always have room: the number of commands under way bounds them.
 constexpr size_t kLargeReplyBytes = 16 << 10;
+
+// Of one kExpireFields item: a hash may have any number of fields that are due at once. A constant
+// of the state machine. What is left stays due, and is proposed again.
+constexpr size_t kMaxExpiredFields = 1000;
 
 // session value    := incarnation:be64 seq:be64 ended:(nothing | 0x01)
 // membership value := index:be64 membership      (the entry that brought it; 0: the first one)
@@ -213,6 +218,17 @@ void StateMachine::RunItem(const Item& item, std::string* out) {
       int64_t deadline_ms;
       CHECK(ParseInt64(item.args[i + 1], &deadline_ms));
       if (types::DeleteIfExpired(txn, item.args[i], deadline_ms)) ++expired_keys_;
+    }
+    return;
+  }
+  if (item.kind == ItemKind::kExpireFields) {
+    size_t left = kMaxExpiredFields;
+    for (size_t i = 0; i < item.args.size() && left > 0; i += 2) {
+      int64_t deadline_ms;
+      CHECK(ParseInt64(item.args[i + 1], &deadline_ms));
+      const size_t erased = types::DeleteExpiredFields(txn, item.args[i], deadline_ms, left);
+      left -= erased;
+      expired_fields_ += erased;
     }
     return;
   }

@@ -82,6 +82,7 @@ class StateMachine {
   // What is applied of this node's own session.
   uint64_t own_seq() const { return own_seq_; }
   uint64_t expired_keys() const { return expired_keys_; }
+  uint64_t expired_fields() const { return expired_fields_; }
 
   // The position that an engine::kAppliedKey record holds (also of a checkpoint).
   static raft::Position DecodeApplied(std::string_view record);
@@ -113,6 +114,7 @@ class StateMachine {
   bool dirty_ = false;
   bool must_commit_ = false;
   uint64_t expired_keys_ = 0;
+  uint64_t expired_fields_ = 0;
   std::vector<DigestPoint> digest_points_;
   Item item_;  // reused
   ReplyRoom reply_room_;

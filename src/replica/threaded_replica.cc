@@ -177,6 +177,7 @@ class ThreadedReplica : public Replica,
     info.log_syncs = log_syncs_.load();
     info.log_bytes_written = log_bytes_.load();
     info.expired_keys = expired_keys_.load();
+    info.expired_fields = expired_fields_.load();
     return info;
   }
   engine::EngineStats EngineStats() const override { return engine_->Stats(); }
@@ -930,6 +931,7 @@ class ThreadedReplica : public Replica,
       state_machine_.Commit();
       applied_.store(now.index, std::memory_order_release);
       expired_keys_.store(state_machine_.expired_keys(), std::memory_order_relaxed);
+      expired_fields_.store(state_machine_.expired_fields(), std::memory_order_relaxed);
       for (LaneReply& reply : replies_) Deliver(reply.lane, std::move(reply.reply));
       replies_.clear();
       raft_inbox_.Put(AppliedEvent{now, state_machine_.own_seq()});
@@ -955,21 +957,27 @@ class ThreadedReplica : public Replica,
     });
   }
 
+  static void AddExpired(ItemKind kind, const std::vector<types::ExpiredKey>& due,
+                         BatchBuilder* batch) {
+    std::vector<std::string> deadlines;
+    deadlines.reserve(due.size());
+    std::vector<std::string_view> args;
+    for (const types::ExpiredKey& key : due) {
+      deadlines.push_back(std::to_string(key.deadline_ms));
+      args.push_back(key.meta_key);
+      args.push_back(deadlines.back());
+    }
+    if (!args.empty()) batch->Add(kind, 2, 0, args);
+  }
+
   void CollectExpired() {
     BatchBuilder batch;
     {
       std::unique_ptr<engine::View> view = engine_->NewView(clock_->WallMs());
-      std::vector<types::ExpiredKey> due =
-          types::CollectExpired(*view, view->now_ms(), kMaxExpiredPerBatch);
-      std::vector<std::string> deadlines;
-      deadlines.reserve(due.size());
-      std::vector<std::string_view> args;
-      for (const types::ExpiredKey& key : due) {
-        deadlines.push_back(std::to_string(key.deadline_ms));
-        args.push_back(key.meta_key);
-        args.push_back(deadlines.back());
-      }
-      if (!args.empty()) batch.Add(ItemKind::kExpire, 2, 0, args);
+      AddExpired(ItemKind::kExpire,
+                 types::CollectExpired(*view, view->now_ms(), kMaxExpiredPerBatch), &batch);
+      AddExpired(ItemKind::kExpireFields,
+                 types::CollectExpiredFields(*view, view->now_ms(), kMaxExpiredPerBatch), &batch);
       if (types::NeedsReclaim(*view)) batch.Add(ItemKind::kReclaim, 2, 0, {});
     }
     uint32_t count = batch.count();
@@ -1113,6 +1121,7 @@ class ThreadedReplica : public Replica,
   std::atomic<uint64_t> log_syncs_{0};
   std::atomic<uint64_t> log_bytes_{0};
   std::atomic<uint64_t> expired_keys_{0};
+  std::atomic<uint64_t> expired_fields_{0};
 
   mutable std::mutex info_mutex_;
   std::condition_variable info_changed_;

@@ -166,6 +166,7 @@ void StatsSection(const Source& s, Text* out) {
   out->Field("rejected_connections", stats.connections_rejected);
   out->Field("sync_full", s.replica.snapshots_sent);
   out->Field("expired_keys", s.replica.expired_keys);
+  out->Field("expired_subkeys", s.replica.expired_fields);
   out->Field("evicted_keys", 0);
   out->Field("evicted_clients", 0);
   out->Field("keyspace_hits", stats.keyspace_hits);

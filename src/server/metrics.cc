@@ -102,6 +102,8 @@ std::string MetricsText(Server& server) {
              raft.state_differs);
   text.Counter("raft_snapshots_installed_total", "Snapshots installed.", raft.snapshots_installed);
   text.Counter("expired_keys_total", "Keys deleted because they were due.", raft.expired_keys);
+  text.Counter("expired_fields_total", "Fields of hashes deleted because they were due.",
+               raft.expired_fields);
   text.Type("raft_peer_match_index", "gauge", "Highest index known on a peer (leader only).");
   for (const replica::PeerInfo& peer : raft.peers) {
     text.Sample("raft_peer_match_index", fmt::format("{{peer=\"{}\"}}", peer.id),

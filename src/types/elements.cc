@@ -58,6 +58,36 @@ uint64_t PackedBytes(std::string_view name, std::string_view value) {
 
 }  // namespace
 
+Status CheckElements(const engine::View& view, const CollectionHeader& header,
+                     std::string_view rest,
+                     const std::function<Status(std::string_view, std::string_view)>& check) {
+  uint64_t count = 0;
+  if (header.spread()) {
+    if (!rest.empty()) return Status::Corruption("a record with elements that has rows, too");
+    auto it = Rows(view, header.id);
+    for (it->Seek({}); it->Valid(); it->Next(), ++count) {
+      if (it->key().size() < kRowHead) return Status::Corruption("a row without a name");
+      const std::string_view name = it->key().substr(kRowHead);
+      if (HashOf(name) != RowHash(it->key())) {
+        return Status::Corruption("a row that lies under the hash of another");
+      }
+      RETURN_IF_ERROR(check(name, it->value()));
+    }
+  } else {
+    std::set<std::string_view> names;
+    for (Element element; !rest.empty(); ++count) {
+      if (!TakeBytes(&rest, &element.name) || !TakeBytes(&rest, &element.value)) {
+        return Status::Corruption("an element that does not decode");
+      }
+      if (!names.insert(element.name).second) return Status::Corruption("an element twice");
+      RETURN_IF_ERROR(check(element.name, element.value));
+    }
+  }
+  if (count == header.count) return Status::Ok();
+  return Status::Corruption(std::to_string(count) + " elements, and its record says " +
+                            std::to_string(header.count));
+}
+
 std::string ElementRow(uint64_t collection_id, std::string_view name) {
   return RowBound(collection_id, HashOf(name)).append(name);
 }

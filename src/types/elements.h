@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "base/status.h"
 #include "engine/view.h"
 #include "types/collection.h"
 
@@ -91,6 +92,13 @@ class WritableElements {
   std::vector<Element> packed_;
   uint64_t packed_bytes_ = 0;
 };
+
+// For the offline check: whether the elements are what their header says, each in its place and
+// only once; `check` looks at each of them. Stops at the first thing that is wrong, with
+// kCorruption.
+Status CheckElements(
+    const engine::View& view, const CollectionHeader& header, std::string_view rest,
+    const std::function<Status(std::string_view name, std::string_view value)>& check);
 
 // Where a set, hash or sorted set keeps the element of that name once it is spread.
 std::string ElementRow(uint64_t collection_id, std::string_view name);

@@ -1,5 +1,7 @@
 #include "types/hash.h"
 
+#include <xxhash.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -36,6 +38,8 @@ std::optional<int64_t> TakeDeadline(std::string_view* value) {
 bool Passed(std::optional<int64_t> deadline_ms, int64_t now_ms) {
   return deadline_ms.has_value() && *deadline_ms <= now_ms;
 }
+
+uint64_t Sum(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 
 // Cuts the deadline off; false when it has passed.
 bool TakeLive(std::string_view* value, int64_t now_ms) {
@@ -401,6 +405,36 @@ size_t DeleteExpiredFields(engine::Txn& txn, std::string_view meta_key, int64_t 
   const size_t erased = hash->EraseExpired(limit);
   hash->Save();
   return erased;
+}
+
+Status CheckHash(const engine::View& view, const Header& header, const CollectionHeader& collection,
+                 std::string_view rest) {
+  // Sums over all deadlines: as the fields ask for due rows, and as those are there.
+  uint64_t wanted = 0, there = 0;
+  std::optional<int64_t> earliest;
+  RETURN_IF_ERROR(CheckElements(
+      view, collection, rest, [&](std::string_view field, std::string_view value) -> Status {
+        uint64_t deadline_ms = 0;
+        if (!TakeVarint(&value, &deadline_ms) || deadline_ms > INT64_MAX) {
+          return Status::Corruption("a field that does not decode");
+        }
+        if (deadline_ms == 0) return Status::Ok();
+        const auto deadline = static_cast<int64_t>(deadline_ms);
+        if (!earliest || deadline < *earliest) earliest = deadline;
+        if (collection.spread()) wanted += Sum(DueRow(collection.id, deadline, field));
+        return Status::Ok();
+      }));
+  if (collection.spread()) {
+    for (auto it = DueRows(view, collection.id); it->Valid(); it->Next()) {
+      if (it->key().size() < kDueRowHead || !it->value().empty()) {
+        return Status::Corruption("a due row that does not decode");
+      }
+      there += Sum(it->key());
+    }
+  }
+  if (wanted != there) return Status::Corruption("deadlines of fields that its due rows have not");
+  if (earliest == header.field_deadline_ms) return Status::Ok();
+  return Status::Corruption("a field deadline that is not the earliest");
 }
 
 }  // namespace metastore::types

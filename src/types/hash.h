@@ -144,4 +144,9 @@ Result<std::string> IncrementFieldByFloat(engine::Txn& txn, int db, std::string_
 size_t DeleteExpiredFields(engine::Txn& txn, std::string_view meta_key, int64_t field_deadline_ms,
                            size_t limit);
 
+// For the offline check: whether a hash's fields and deadlines are whole and fit to its record, of
+// which `collection` and `rest` are the payload. kCorruption says what is wrong.
+Status CheckHash(const engine::View& view, const Header& header, const CollectionHeader& collection,
+                 std::string_view rest);
+
 }  // namespace metastore::types
