@@ -9,6 +9,7 @@
 #include "engine/system_keys.h"
 #include "replica/proposal.h"
 #include "tests/engine/scratch.h"
+#include "types/hash.h"
 #include "types/keyspace.h"
 
 namespace metastore::replica {
@@ -239,6 +240,55 @@ TEST_F(CheckTest, AnEntryOfTheExpiryIndexThatNoRecordHas) {
   EXPECT_EQ(Finding(),
             "damage: expiry: the expiry index has the key \"k1\" (prefix 0) at 77, which is not in "
             "its record");
+}
+
+// One packed, one spread, each with a field that expires.
+void AddHashes(Txn& txn) {
+  txn.BeginEntry(kEntries, 1000, 1);
+  for (const char* key : {"packed", "spread"}) {
+    Result<types::WritableHash> hash = types::WritableHash::Open(txn, 0, key);
+    hash->Set("f", key[0] == 's' ? std::string(5000, 'x') : "v");
+    hash->Set("g", "v");
+    hash->Expire("g", kDeadlineMs, types::FieldExpiryCondition::kAlways);
+    hash->Save();
+  }
+}
+
+TEST_F(CheckTest, HashesThatAreWhole) {
+  ChangeState(AddHashes);
+  EXPECT_EQ(Check(kCheckClean), Lines());
+}
+
+TEST_F(CheckTest, AHashWhoseElementsDoNotFit) {
+  uint64_t id = 0;
+  ChangeState([&](Txn& txn) {
+    AddHashes(txn);
+    id = types::Find(txn, 0, "spread")->collection_id();
+    txn.Delete(Family::kData, types::ElementRow(id, "g"));
+  });
+  EXPECT_EQ(Finding(),
+            "damage: collection: the key \"spread\" (prefix 0) has 1 elements, and its record says "
+            "2");
+  ChangeState([&](Txn& txn) { txn.Put(Family::kData, types::ElementRow(id, "g"), ""); });
+  EXPECT_EQ(Finding(),
+            "damage: collection: the key \"spread\" (prefix 0) has a field that does not decode");
+  ChangeState(
+      [&](Txn& txn) { txn.Put(Family::kData, types::ElementRow(id, "g"), std::string("\0v", 2)); });
+  EXPECT_EQ(Finding(),
+            "damage: collection: the key \"spread\" (prefix 0) has deadlines of fields that its "
+            "due rows have not");
+}
+
+TEST_F(CheckTest, AFieldDeadlineThatTheExpiryIndexHasNot) {
+  ChangeState([&](Txn& txn) {
+    AddHashes(txn);
+    std::string key("h\0", 2);
+    PutBig64(&key, kDeadlineMs);
+    txn.Delete(Family::kIndex, key + types::MetaKey(0, "packed").substr(1));
+  });
+  EXPECT_EQ(Finding(),
+            "damage: expiry: the key \"packed\" (prefix 0) has a field until 5000000 and is not in "
+            "the expiry index");
 }
 
 TEST_F(CheckTest, CountersThatDifferFromTheContents) {

@@ -38,7 +38,8 @@ TEST(ItemCheckTest, WhatNodesForwardIsTaken) {
                              {ItemKind::kWrite, {"append", "k", "v"}},
                              {ItemKind::kRead, {"GET", "k"}}})));
   EXPECT_TRUE(Accepts(Batch({{ItemKind::kExpire, {"123456789key", "1000", "123456789", "-1"}},
-                             {ItemKind::kReclaim, {}}})));
+                             {ItemKind::kReclaim, {}},
+                             {ItemKind::kExpireFields, {"123456789key", "1000"}}})));
   EXPECT_TRUE(Accepts(Batch({{ItemKind::kWrite, {"SET", "k", "v"}}}, 3, 15)));
   // Of a batch whose client has its answer only the place is left.
   EXPECT_TRUE(Accepts(EncodeBatch({kFrom, 1, 1, 0, 1, 0}, {})));
@@ -54,6 +55,9 @@ TEST(ItemCheckTest, WhatNoReplicaCouldRunIsRefused) {
   EXPECT_FALSE(Accepts(Batch({{ItemKind::kExpire, {"123456789key"}}})));
   EXPECT_FALSE(Accepts(Batch({{ItemKind::kExpire, {"12345678", "1000"}}})));
   EXPECT_FALSE(Accepts(Batch({{ItemKind::kExpire, {"123456789key", "soon"}}})));
+  EXPECT_FALSE(Accepts(Batch({{ItemKind::kExpireFields, {"123456789key"}}})));
+  EXPECT_FALSE(Accepts(Batch({{ItemKind::kExpireFields, {"12345678", "1000"}}})));
+  EXPECT_FALSE(Accepts(Batch({{ItemKind::kExpireFields, {"123456789key", "soon"}}})));
   EXPECT_FALSE(Accepts(Batch({{static_cast<ItemKind>(9), {"SET", "k", "v"}}})));
   EXPECT_FALSE(Accepts(Batch({{ItemKind::kWrite, {"SET", "k", "v"}}}, 4)));
   EXPECT_FALSE(Accepts(Batch({{ItemKind::kWrite, {"SET", "k", "v"}}}, 2, 16)));
@@ -79,6 +83,7 @@ TEST(ItemCheckTest, WhateverIsTakenCanBeApplied) {
   const std::string good = Batch({{ItemKind::kWrite, {"SET", "k", "v"}},
                                   {ItemKind::kRead, {"GET", "k"}},
                                   {ItemKind::kExpire, {"123456789key", "1000"}},
+                                  {ItemKind::kExpireFields, {"123456789key", "1000"}},
                                   {ItemKind::kWrite, {"APPEND", "k", "v"}}});
   int taken = 0;
   for (int round = 0; round < 20'000; ++round) {

@@ -8,13 +8,17 @@
 #include "commands/command_spec.h"
 #include "engine/system_keys.h"
 #include "tests/support/memory_engine.h"
+#include "types/keyspace.h"
 
 namespace metastore::replica {
 namespace {
 
 const commands::CommandSpec* FindCommand(std::string_view name) {
-  for (const commands::CommandSpec& spec : commands::StringCommands()) {
-    if (EqualsIgnoreCase(spec.name, name)) return &spec;
+  for (std::span<const commands::CommandSpec> group :
+       {commands::StringCommands(), commands::HashCommands()}) {
+    for (const commands::CommandSpec& spec : group) {
+      if (EqualsIgnoreCase(spec.name, name)) return &spec;
+    }
   }
   return nullptr;
 }
@@ -73,17 +77,63 @@ std::string ValueOfKey(const testing_support::MemoryEngine& engine) {
   return out;
 }
 
-// Its disk is another one then: neither its numbers nor its order say anything about the old ones.
-raft::Entry CommandAt(raft::Index index, int64_t now_ms, uint64_t seq,
-                      std::initializer_list<std::string_view> command) {
+raft::Entry ItemAt(raft::Index index, int64_t now_ms, uint64_t seq, ItemKind kind,
+                   const std::vector<std::string_view>& args) {
   std::string data;
   BeginEntry(now_ms, 7, &data);
   BatchBuilder builder;
-  builder.Add(ItemKind::kWrite, 2, 0, std::vector<std::string_view>(command));
+  builder.Add(kind, 2, 0, args);
   BatchHeader header = Batch(2, 1, seq);
   header.count = 1;
   data += EncodeBatch(header, builder.Take());
   return {1, index, raft::EntryType::kNormal, std::make_shared<const std::string>(std::move(data))};
+}
+
+raft::Entry CommandAt(raft::Index index, int64_t now_ms, uint64_t seq,
+                      std::initializer_list<std::string_view> command) {
+  return ItemAt(index, now_ms, seq, ItemKind::kWrite, command);
+}
+
+// A hash may have any number of fields that are due at once; an entry deletes so many of them, and
+// the expirer proposes the rest again.
+TEST(StateMachineTest, AnEntryDeletesABoundedNumberOfExpiredFields) {
+  testing_support::MemoryEngine engine;
+  StateMachine machine(&engine, 1, 1, FindCommand);
+  std::vector<LaneReply> replies;
+  constexpr int kFields = 2500;
+  std::vector<std::string> words = {"HSET", "a", "stays", "v"};
+  std::vector<std::string> expire = {"HPEXPIREAT", "a", "5000", "FIELDS", std::to_string(kFields)};
+  for (int i = 0; i < kFields; ++i) {
+    words.insert(words.end(), {"f" + std::to_string(i), "v"});
+    expire.push_back("f" + std::to_string(i));
+  }
+  const auto views = [](const std::vector<std::string>& texts) {
+    return std::vector<std::string_view>(texts.begin(), texts.end());
+  };
+  raft::Index index = 0;
+  const auto apply = [&](int64_t now_ms, ItemKind kind, const std::vector<std::string_view>& args) {
+    ++index;
+    machine.Apply(ItemAt(index, now_ms, index, kind, args), &replies);
+    machine.Commit();
+  };
+  apply(1000, ItemKind::kWrite, views(words));
+  apply(1000, ItemKind::kWrite, views(expire));
+  apply(1000, ItemKind::kWrite, {"HSET", "b", "f", "v"});
+  apply(1000, ItemKind::kWrite, {"HPEXPIREAT", "b", "5000", "FIELDS", "1", "f"});
+  const std::string a = types::MetaKey(0, "a"), b = types::MetaKey(0, "b");
+  const std::vector<std::string_view> due = {a, "5000", b, "5000"};
+  apply(4999, ItemKind::kExpireFields, due);
+  EXPECT_EQ(machine.expired_fields(), 0u);
+  apply(5000, ItemKind::kExpireFields, due);
+  EXPECT_EQ(machine.expired_fields(), 1000u);
+  apply(5001, ItemKind::kExpireFields, due);
+  EXPECT_EQ(machine.expired_fields(), 2000u);
+  apply(5002, ItemKind::kExpireFields, due);
+  EXPECT_EQ(machine.expired_fields(), 2501u);
+  std::unique_ptr<engine::View> view = engine.NewView(0);
+  EXPECT_TRUE(types::Exists(*view, 0, "a"));
+  EXPECT_FALSE(types::Exists(*view, 0, "b"));
+  EXPECT_TRUE(types::CollectExpiredFields(*view, INT64_MAX, 10).empty());
 }
 
 // The clock of a leader was set back, or the next leader's is behind: what has expired stays so,
@@ -103,6 +153,7 @@ TEST(StateMachineTest, TimeDoesNotGoBackWithTheClockOfALeader) {
   }
 }
 
+// Its disk is another one then: neither its numbers nor its order say anything about the old ones.
 TEST(StateMachineTest, ANodeThatIsRemovedAndAddedAgainBeginsANewSession) {
   testing_support::MemoryEngine engine;
   StateMachine machine(&engine, 1, 1, FindCommand);
