@@ -37,6 +37,8 @@ constexpr Lane kInternalLane = 1 << 20;
 constexpr size_t kMaxTurnBytes = 4 << 20;
 constexpr size_t kMaxExpiredPerBatch = 1000;
 constexpr int64_t kExpireIntervalNs = 100'000'000;
+// While batches come back full: clients can set more deadlines in an interval than one batch holds.
+constexpr int64_t kExpireBusyIntervalNs = 5'000'000;
 constexpr int64_t kMaintenanceIntervalNs = 500'000'000;
 constexpr int64_t kInfoIntervalNs = 20'000'000;
 constexpr int64_t kDiskIntervalNs = 1'000'000'000;
@@ -315,7 +317,7 @@ class ThreadedReplica : public Replica,
       driver_->Pump();
     } while (alone_ && WriteLogHere());
     transport_->AcceptForwards(driver_->WantsForwards());
-    if (now_ns_ - last_expire_ns_ >= kExpireIntervalNs) StartExpiry();
+    if (now_ns_ - last_expire_ns_ >= expire_interval_ns_) StartExpiry();
     if (now_ns_ - last_info_ns_ >= kInfoIntervalNs) PublishInfo();
     if (now_ns_ - last_disk_ns_ >= kDiskIntervalNs) TellDisk();
     SendDigests();
@@ -780,6 +782,10 @@ class ThreadedReplica : public Replica,
   void StartExpiry() {
     last_expire_ns_ = now_ns_;
     if (!active_expire_.load() || !leads_.load() || expiry_under_way_) return;
+    const uint64_t expired = expired_keys_.load() + expired_fields_.load();
+    const bool full = expired - expired_before_ >= kMaxExpiredPerBatch;
+    expire_interval_ns_ = full ? kExpireBusyIntervalNs : kExpireIntervalNs;
+    expired_before_ = expired;
     expiry_under_way_ = true;
     apply_inbox_.Put([this] { CollectExpired(); });
   }
@@ -1082,6 +1088,8 @@ class ThreadedReplica : public Replica,
   std::map<raft::NodeId, std::string> known_disks_;  // disk and addition, as in the log's records
   int64_t now_ns_ = 0;
   int64_t last_expire_ns_ = 0;
+  int64_t expire_interval_ns_ = kExpireIntervalNs;
+  uint64_t expired_before_ = 0;
   int64_t last_info_ns_ = 0;
   int64_t last_digest_ns_ = 0;
   int64_t last_disk_ns_ = 0;

@@ -67,6 +67,38 @@ TEST(ExpiryTest, AKeyIsNeverReadAfterItsDeadlineAndNotGoneBeforeIt) {
   }
 }
 
+// More of them than one log entry deletes.
+TEST(ExpiryTest, FieldsOfAHashVanishFromAllNodesAndTheKeyWithTheLast) {
+  constexpr int kFields = 5000, kTtlMs = 1000;
+  Cluster cluster(3);
+  cluster.StartAll();
+  ASSERT_TRUE(cluster.WaitReady());
+  Client client(cluster.node(0).redis_port());
+  std::vector<std::string> set = {"HSET", "h"};
+  std::vector<std::string> expire = {"HPEXPIRE", "h", std::to_string(kTtlMs), "FIELDS",
+                                     std::to_string(kFields)};
+  for (int i = 0; i < kFields; ++i) {
+    set.insert(set.end(), {"f" + std::to_string(i), "v"});
+    expire.push_back("f" + std::to_string(i));
+  }
+  EXPECT_EQ(client.Run(set).integer, kFields);
+  ASSERT_FALSE(client.Run(expire).failed());
+  const int64_t deadline = NowMs() + kTtlMs;
+  EXPECT_EQ(client.Run({"HSET", "h", "stays", "v"}).integer, 1);
+  for (int n = 0; n < 3; ++n) {
+    Client other(cluster.node(n).redis_port());
+    EXPECT_TRUE(WaitFor([&] { return other.Run({"HLEN", "h"}).integer == 1; }));
+    EXPECT_EQ(other.Run({"HGET", "h", "stays"}).text, "v");
+  }
+  std::printf("%d fields gone from all nodes %lld ms after their deadline\n", kFields,
+              static_cast<long long>(NowMs() - deadline));
+  ASSERT_FALSE(client.Run({"HPEXPIRE", "h", "50", "FIELDS", "1", "stays"}).failed());
+  for (int n = 0; n < 3; ++n) {
+    Client other(cluster.node(n).redis_port());
+    EXPECT_TRUE(WaitFor([&] { return other.Run({"DBSIZE"}).integer == 0; }));
+  }
+}
+
 TEST(ExpiryTest, DeadlinesPassWhileAllNodesAreDown) {
   Cluster cluster(3);
   cluster.StartAll();
