@@ -61,6 +61,7 @@ uint64_t PackedBytes(std::string_view name, std::string_view value) {
 Status CheckElements(const engine::View& view, const CollectionHeader& header,
                      std::string_view rest,
                      const std::function<Status(std::string_view, std::string_view)>& check) {
+  if (header.count == 0) return Status::Corruption("no elements");
   uint64_t count = 0;
   if (header.spread()) {
     if (!rest.empty()) return Status::Corruption("a record with elements that has rows, too");

@@ -8,6 +8,8 @@
 #include "engine/system_keys.h"
 #include "raft/types.h"
 #include "tests/fuzz/fuzzer.h"
+#include "tests/support/memory_txn.h"
+#include "types/hash.h"
 #include "types/keyspace.h"
 
 namespace engine = metastore::engine;
@@ -59,6 +61,29 @@ void CheckRecord(std::string_view input) {
   FUZZ_CHECK(again.header().version == header->version);
 }
 
+// A hash that the offline check takes can be read.
+void CheckHash(std::string_view input) {
+  std::string_view payload = input;
+  std::optional<types::Header> header = types::Record::ParseHeader(&payload);
+  if (!header || header->type != types::Type::kHash) return;
+  const std::string_view whole = payload;
+  std::optional<types::CollectionHeader> collection = types::CollectionHeader::Parse(&payload);
+  metastore::test::MemoryTxn txn;
+  if (!collection || !types::CheckHash(txn, *header, *collection, payload).ok()) return;
+  txn.set_now_ms(0);
+  header->deadline_ms.reset();
+  txn.Put(engine::Family::kMeta, types::MetaKey(0, "k"), types::Record::Encode(*header, whole));
+  metastore::Result<types::Hash> hash = types::Hash::Find(txn, 0, "k");
+  FUZZ_CHECK(hash.ok());
+  uint64_t shown = 0;
+  hash->ForEach([&](std::string_view field, std::string_view value) {
+    std::string again;
+    FUZZ_CHECK(hash->Get(field, &again) && again == value);
+    return ++shown > 0;
+  });
+  FUZZ_CHECK(shown == hash->size());
+}
+
 void CheckMembership(std::string_view input) {
   metastore::Result<raft::Membership> membership = raft::DecodeMembership(input);
   if (!membership.ok()) return;
@@ -100,7 +125,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string_view input = metastore::fuzz::Bytes(data, size);
   static constexpr void (*kChecks[])(std::string_view) = {
       CheckApplied,    CheckDatabases, CheckCounts, CheckIdentity,  CheckRecord,
-      CheckMembership, CheckHardState, CheckStart,  CheckEntryHead,
+      CheckMembership, CheckHardState, CheckStart,  CheckEntryHead, CheckHash,
   };
   kChecks[metastore::fuzz::TakeNumber(&input, 1) % std::size(kChecks)](input);
   return 0;

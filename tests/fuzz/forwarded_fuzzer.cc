@@ -23,20 +23,25 @@ constexpr raft::NodeId kOther = 1;
 // So that an input costs milliseconds.
 constexpr size_t kMaxBatches = 16;
 constexpr int64_t kMaxOffset = 64 << 10;
+constexpr int64_t kMaxDraws = 10'000;
 
 const commands::CommandSpec* FindCommand(std::string_view name) {
   const server::Command* command = server::CommandTable::All().Find(name);
   return command == nullptr ? nullptr : command->spec;
 }
 
-// One that makes a string of up to 512 MB is legal and costs seconds.
+// One that makes a string or a reply of up to 512 MB is legal and costs seconds.
 bool IsLarge(std::string_view batch) {
   EntryReader reader(batch);
   BatchHeader header;
   Item item;
   FUZZ_CHECK(reader.NextBatch(&header).ok());
   while (reader.NextItem(&item).ok()) {
-    int64_t offset;
+    int64_t offset, draws;
+    if (item.args.size() > 2 && EqualsIgnoreCase(item.args[0], "HRANDFIELD") &&
+        ParseInt64(item.args[2], &draws) && draws < -kMaxDraws) {
+      return true;
+    }
     if (item.args.size() > 2 && EqualsIgnoreCase(item.args[0], "SETRANGE") &&
         ParseInt64(item.args[2], &offset) && offset > kMaxOffset) {
       return true;
