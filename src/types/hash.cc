@@ -59,10 +59,13 @@ std::string DueRow(uint64_t id, int64_t deadline_ms, std::string_view field) {
   return key.append(field);
 }
 
-std::unique_ptr<engine::Iterator> DueRows(const engine::View& view, uint64_t id) {
+// At the first one that is not below the deadline. Where the first of all is known to lie, deleted
+// rows before it need not be stepped over.
+std::unique_ptr<engine::Iterator> DueRows(const engine::View& view, uint64_t id,
+                                          int64_t from_deadline_ms) {
   const std::string begin = ElementPrefix(Family::kIndex, id);
   auto it = view.NewIterator(Family::kIndex, begin, engine::PrefixEnd(begin));
-  it->Seek(begin);
+  it->Seek(DueRow(id, from_deadline_ms, {}));
   return it;
 }
 
@@ -199,7 +202,8 @@ Result<WritableHash> WritableHash::Open(engine::Txn& txn, int db, std::string_vi
 
 WritableHash::WritableHash(WritableElements elements)
     : elements_(std::move(elements)),
-      has_deadlines_(elements_.collection().field_deadline_ms().has_value()) {}
+      has_deadlines_(field_deadline_ms().has_value()),
+      first_deadline_ms_(field_deadline_ms().value_or(INT64_MAX)) {}
 
 WritableHash::Field WritableHash::Find(std::string_view field) const {
   Field found;
@@ -229,6 +233,7 @@ bool WritableHash::Put(std::string_view field, std::string_view value,
                        std::optional<int64_t> deadline_ms, std::optional<int64_t> old_deadline_ms) {
   if (deadline_ms) {
     has_deadlines_ = true;
+    first_deadline_ms_ = std::min(first_deadline_ms_, *deadline_ms);
     header().traits |= kHadDeadlines;
   }
   std::string& stored = stored_.emplace_back();
@@ -330,7 +335,8 @@ size_t WritableHash::EraseExpired(size_t limit) {
   std::vector<std::pair<std::string, int64_t>> expired;
   const int64_t now_ms = txn().now_ms();
   if (header().spread()) {
-    for (auto it = DueRows(txn(), header().id); it->Valid() && expired.size() < limit; it->Next()) {
+    auto it = DueRows(txn(), header().id, first_deadline_ms_);
+    for (; it->Valid() && expired.size() < limit; it->Next()) {
       const int64_t deadline_ms = DueTime(it->key());
       if (deadline_ms > now_ms) break;
       expired.emplace_back(it->key().substr(kDueRowHead), deadline_ms);
@@ -359,7 +365,7 @@ std::optional<int64_t> WritableHash::EarliestDeadline() const {
     return earliest;
   }
   if (!due_rows_changed_) return elements_.collection().field_deadline_ms();
-  auto first = DueRows(txn(), header().id);
+  auto first = DueRows(txn(), header().id, first_deadline_ms_);
   if (!first->Valid()) return std::nullopt;
   return DueTime(first->key());
 }
@@ -425,7 +431,8 @@ Status CheckHash(const engine::View& view, const Header& header, const Collectio
         return Status::Ok();
       }));
   if (collection.spread()) {
-    for (auto it = DueRows(view, collection.id); it->Valid(); it->Next()) {
+    auto it = DueRows(view, collection.id, 0);
+    for (it->Seek({}); it->Valid(); it->Next()) {
       if (it->key().size() < kDueRowHead || !it->value().empty()) {
         return Status::Corruption("a due row that does not decode");
       }

@@ -129,6 +129,7 @@ class WritableHash {
   // Whether a field may have a deadline at all; most hashes are spared the look-ups for that.
   bool has_deadlines_;
   bool due_rows_changed_ = false;
+  int64_t first_deadline_ms_;  // no field has an earlier one
 };
 
 // The new value; an absent field counts as 0, and a deadline stays. kWrongType, kNotInteger (the
