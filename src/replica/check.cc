@@ -18,6 +18,7 @@
 #include "types/collection.h"
 #include "types/hash.h"
 #include "types/keyspace.h"
+#include "types/set.h"
 
 namespace metastore::replica {
 namespace {
@@ -233,6 +234,9 @@ Status StateCheck::CheckCollection(const types::Header& header,
                                    std::string_view rest) const {
   if (header.type == types::Type::kHash) {
     return types::CheckHash(node_->view(), header, collection, rest);
+  }
+  if (header.type == types::Type::kSet) {
+    return types::CheckSet(node_->view(), collection, rest);
   }
   return Status::Ok();
 }

@@ -1,0 +1,217 @@
+#include "types/set.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/parse.h"
+
+namespace metastore::types {
+namespace {
+
+//   traits: bit 1, set once a member was no integer
+//   element := member -> nothing
+constexpr uint8_t kOtherThanIntegers = 0x02;
+
+// Redis fills the set anew when this many times the members that stay are fewer than those that go.
+constexpr uint64_t kPopByStaying = 5;
+
+bool IsInteger(std::string_view member) {
+  int64_t number;
+  return ParseInt64(member, &number);
+}
+
+// Where a new integer belongs among packed integers.
+size_t PlaceOf(const std::vector<Element>& packed, std::string_view member) {
+  int64_t number = 0;
+  CHECK(ParseInt64(member, &number));
+  const auto place = std::lower_bound(
+      packed.begin(), packed.end(), number, [](const Element& element, int64_t wanted) {
+        int64_t there = 0;
+        CHECK_MSG(ParseInt64(element.name, &there), "a set of integers holds another member");
+        return there < wanted;
+      });
+  return static_cast<size_t>(place - packed.begin());
+}
+
+VisitElement Names(const VisitMember& visit) {
+  return [&visit](std::string_view name, std::string_view) { return visit(name); };
+}
+
+}  // namespace
+
+Set::Set(const engine::View& view, Record record) : view_(&view), record_(std::move(record)) {
+  std::string_view rest = record_.payload();
+  header_ = CollectionHeader::Take(&rest);
+  rest_bytes_ = rest.size();
+}
+
+std::string_view Set::rest() const {
+  const std::string_view payload = record_.payload();
+  return payload.substr(payload.size() - rest_bytes_);
+}
+
+Result<Set> Set::Find(const engine::View& view, int db, std::string_view key) {
+  Result<Record> record = FindCollection(view, db, key, Type::kSet);
+  if (!record.ok()) return record.status();
+  return Set(view, std::move(*record));
+}
+
+void Set::ForEach(const VisitMember& visit) const { elements().ForEach(Names(visit)); }
+
+uint64_t Set::Scan(uint64_t cursor, uint64_t limit, const VisitMember& visit) const {
+  return elements().Scan(cursor, limit, Names(visit));
+}
+
+void Set::PickDistinct(uint64_t count, Random& random, const VisitMember& visit) const {
+  elements().PickDistinct(count, random, Names(visit));
+}
+
+void Set::PickAny(uint64_t count, Random& random, const VisitMember& visit) const {
+  bool go_on = true;
+  for (; count > 0 && go_on; --count) {
+    elements().Pick(random, [&](std::string_view member, std::string_view) {
+      go_on = visit(member);
+      return true;
+    });
+  }
+}
+
+void Intersect(std::span<const Set> sets, const VisitMember& visit) {
+  // The smallest is walked, and the smaller ones of the others are asked first.
+  std::vector<const Set*> order;
+  for (const Set& set : sets) order.push_back(&set);
+  std::stable_sort(order.begin(), order.end(),
+                   [](const Set* a, const Set* b) { return a->size() < b->size(); });
+  order.front()->ForEach([&](std::string_view member) {
+    const bool in_all = std::all_of(order.begin() + 1, order.end(),
+                                    [&](const Set* set) { return set->Contains(member); });
+    return !in_all || visit(member);
+  });
+}
+
+void Unite(std::span<const Set> sets, const VisitMember& visit) {
+  bool go_on = true;
+  for (size_t i = 0; i < sets.size() && go_on; ++i) {
+    const std::span<const Set> before = sets.first(i);
+    sets[i].ForEach([&](std::string_view member) {
+      const bool seen = std::any_of(before.begin(), before.end(),
+                                    [&](const Set& set) { return set.Contains(member); });
+      go_on = seen || visit(member);
+      return go_on;
+    });
+  }
+}
+
+void Subtract(std::span<const Set> sets, const VisitMember& visit) {
+  const std::span<const Set> others = sets.subspan(1);
+  sets.front().ForEach([&](std::string_view member) {
+    const bool elsewhere = std::any_of(others.begin(), others.end(),
+                                       [&](const Set& set) { return set.Contains(member); });
+    return elsewhere || visit(member);
+  });
+}
+
+std::string_view SetEncoding(const CollectionHeader& header, const EncodingLimits& limits) {
+  return (header.traits & kOtherThanIntegers) == 0 &&
+                 header.peak_count <= limits.set_max_intset_entries
+             ? "intset"
+             : "hashtable";
+}
+
+Result<WritableSet> WritableSet::Open(engine::Txn& txn, int db, std::string_view key) {
+  Result<WritableCollection> opened = WritableCollection::Open(txn, db, key, Type::kSet);
+  if (!opened.ok()) return opened.status();
+  return WritableSet(WritableElements(std::move(*opened)));
+}
+
+WritableSet WritableSet::Replace(engine::Txn& txn, int db, std::string_view key) {
+  WritableKey(txn, db, key).Delete();
+  return std::move(*Open(txn, db, key));
+}
+
+bool WritableSet::Add(std::string_view member) {
+  if (elements_.Contains(member)) return false;
+  Saw(member);
+  const bool integers = (elements_.collection().header().traits & kOtherThanIntegers) == 0;
+  const std::vector<Element>& packed = elements_.packed();
+  elements_.Insert(integers ? PlaceOf(packed, member) : packed.size(), member, {});
+  return true;
+}
+
+void WritableSet::Saw(std::string_view member) {
+  if (!IsInteger(member)) elements_.collection().header().traits |= kOtherThanIntegers;
+}
+
+void WritableSet::SawAll(const Set& other) {
+  CollectionHeader& header = elements_.collection().header();
+  header.peak_count = std::max(header.peak_count, other.size());
+  other.ForEach([&](std::string_view member) {
+    Saw(member);
+    return (header.traits & kOtherThanIntegers) == 0;
+  });
+}
+
+Result<std::vector<std::string>> PopMembers(engine::Txn& txn, int db, std::string_view key,
+                                            uint64_t count) {
+  Result<Set> found = Set::Find(txn, db, key);
+  if (!found.ok()) return found.status();
+  std::vector<std::string> popped;
+  if (count >= found->size()) {
+    popped.reserve(found->size());
+    found->ForEach([&](std::string_view member) {
+      popped.emplace_back(member);
+      return true;
+    });
+    WritableKey(txn, db, key).Delete();
+    return popped;
+  }
+  const uint64_t stay = found->size() - count;
+  popped.reserve(count);
+  if (stay * kPopByStaying > count) {
+    found->PickDistinct(count, txn.random(), [&](std::string_view member) {
+      popped.emplace_back(member);
+      return true;
+    });
+    Result<WritableSet> set = WritableSet::Open(txn, db, key);
+    for (const std::string& member : popped) set->Remove(member);
+    set->Save();
+    return popped;
+  }
+  const std::vector<uint64_t> places = RandomSubset(found->size(), stay, txn.random());
+  std::vector<std::string> staying;
+  uint64_t place = 0;
+  found->ForEach([&](std::string_view member) {
+    const bool stays = staying.size() < places.size() && places[staying.size()] == place++;
+    (stays ? staying : popped).emplace_back(member);
+    return true;
+  });
+  const std::optional<int64_t> deadline_ms = Find(txn, db, key)->header().deadline_ms;
+  WritableSet set = WritableSet::Replace(txn, db, key);
+  for (const std::string& member : staying) set.Add(member);
+  set.Save();
+  if (deadline_ms) WritableKey(txn, db, key).SetDeadline(deadline_ms);
+  return popped;
+}
+
+Status CheckSet(const engine::View& view, const CollectionHeader& collection,
+                std::string_view rest) {
+  const bool integers = (collection.traits & kOtherThanIntegers) == 0;
+  std::optional<int64_t> last;
+  return CheckElements(view, collection, rest,
+                       [&](std::string_view member, std::string_view value) -> Status {
+                         if (!value.empty()) return Status::Corruption("a member with a value");
+                         if (!integers) return Status::Ok();
+                         int64_t number = 0;
+                         if (!ParseInt64(member, &number)) {
+                           return Status::Corruption("a member that is no integer among integers");
+                         }
+                         if (!collection.spread() && last && *last >= number) {
+                           return Status::Corruption("integers out of their order");
+                         }
+                         last = number;
+                         return Status::Ok();
+                       });
+}
+
+}  // namespace metastore::types

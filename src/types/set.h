@@ -1,0 +1,92 @@
+// Sets: members over Elements, without values. A packed set keeps its members in the order of their
+// numbers while all of them are integers, as Redis's intsets show them.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/random.h"
+#include "base/status.h"
+#include "types/elements.h"
+#include "types/encoding.h"
+
+namespace metastore::types {
+
+// False stops the walk. The bytes live as long as the call.
+using VisitMember = std::function<bool(std::string_view member)>;
+
+// The reading side.
+class Set {
+ public:
+  // kNotFound, kWrongType.
+  static Result<Set> Find(const engine::View& view, int db, std::string_view key);
+
+  uint64_t size() const { return header_.count; }
+  const CollectionHeader& header() const { return header_; }
+  bool Contains(std::string_view member) const { return elements().Contains(member); }
+  void ForEach(const VisitMember& visit) const;
+  // SCAN's contract (keyspace.h, Scan).
+  uint64_t Scan(uint64_t cursor, uint64_t limit, const VisitMember& visit) const;
+
+  // SRANDMEMBER's draws: `count` different ones or all, or `count` draws of which each may be any.
+  void PickDistinct(uint64_t count, Random& random, const VisitMember& visit) const;
+  void PickAny(uint64_t count, Random& random, const VisitMember& visit) const;
+
+ private:
+  Set(const engine::View& view, Record record);
+  Elements elements() const { return Elements(*view_, header_, rest()); }
+  std::string_view rest() const;
+
+  const engine::View* view_;
+  Record record_;
+  CollectionHeader header_;
+  size_t rest_bytes_;
+};
+
+// Walks of several sets at once, the sources in the order of the command; none of them is held in
+// memory. What is visited is in no particular order.
+void Intersect(std::span<const Set> sets, const VisitMember& visit);
+void Unite(std::span<const Set> sets, const VisitMember& visit);
+// The members of the first that are in none of the others.
+void Subtract(std::span<const Set> sets, const VisitMember& visit);
+
+// "intset" or "hashtable", as Redis would hold it under these limits.
+std::string_view SetEncoding(const CollectionHeader& header, const EncodingLimits& limits);
+
+// The writing side. Members that are added must live until Save.
+class WritableSet {
+ public:
+  // kWrongType. An absent key is an empty set.
+  static Result<WritableSet> Open(engine::Txn& txn, int db, std::string_view key);
+  // Instead of whatever the key holds, an expiry included.
+  static WritableSet Replace(engine::Txn& txn, int db, std::string_view key);
+
+  uint64_t size() const { return elements_.count(); }
+  bool Contains(std::string_view member) const { return elements_.Contains(member); }
+  // True when the member is new.
+  bool Add(std::string_view member);
+  bool Remove(std::string_view member) { return elements_.Erase(member); }
+  // As if all members of `other` had been in this set for a moment: the encoding remembers it.
+  void SawAll(const Set& other);
+  void Save() { elements_.Save(); }
+
+ private:
+  explicit WritableSet(WritableElements elements) : elements_(std::move(elements)) {}
+  void Saw(std::string_view member);
+
+  WritableElements elements_;
+};
+
+// Takes `count` members out, every subset as likely as any other; all of them when there are not
+// more, and the key goes. kNotFound, kWrongType.
+Result<std::vector<std::string>> PopMembers(engine::Txn& txn, int db, std::string_view key,
+                                            uint64_t count);
+
+// For the offline check.
+Status CheckSet(const engine::View& view, const CollectionHeader& collection,
+                std::string_view rest);
+
+}  // namespace metastore::types
