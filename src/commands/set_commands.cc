@@ -284,7 +284,7 @@ Status Store(WriteContext& ctx, Args args, Algebra algebra, resp::Writer& reply)
     return true;
   });
   WritableSet result = WritableSet::Replace(ctx.txn(), ctx.db(), target);
-  for (const std::string& member : members) result.Add(member);
+  for (const std::string& member : members) result.AddNew(member);
   if (algebra == Algebra::kDiff && sources->whole && RedisEmptiesTheFirst(*sources)) {
     result.SawAll(sources->sets.front());
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "base/check.h"
@@ -25,6 +26,8 @@ constexpr int kCursorShift = 64 - 53;
 // more than 64 come in fewer than one draw of 10^17.
 constexpr uint64_t kMeanBucket = 16;
 constexpr uint64_t kMaxBucket = 64;
+// A cursor steps over so many rows before it seeks: a seek costs about as much.
+constexpr int kStepsBeforeSeek = 8;
 
 uint64_t HashOf(std::string_view name) { return XXH3_64bits(name.data(), name.size()); }
 
@@ -195,6 +198,61 @@ void Elements::PickDistinct(uint64_t limit, Random& random, const VisitElement& 
       if (drawn.emplace(name).second) go_on = visit(name, value);
       return true;
     });
+  }
+}
+
+ElementCursor::ElementCursor(const Elements& elements, PlaceOf place_of) {
+  if (elements.header_.spread()) {
+    CHECK_MSG(place_of == nullptr, "rows lie in the order of hashes");
+    id_ = elements.header_.id;
+    rows_ = Rows(elements.view_, id_);
+    rows_->Seek({});
+  } else {
+    packed_.reserve(elements.header_.count);
+    std::string_view rest = elements.rest_;
+    for (Element element; TakeElement(&rest, &element);) {
+      packed_.push_back(
+          {place_of != nullptr ? place_of(element.name) : HashOf(element.name), element});
+    }
+    std::sort(packed_.begin(), packed_.end(), [](const Packed& a, const Packed& b) {
+      return std::tie(a.place, a.element.name) < std::tie(b.place, b.element.name);
+    });
+  }
+  Load();
+}
+
+void ElementCursor::Load() {
+  if (rows_ == nullptr) {
+    valid_ = next_packed_ < packed_.size();
+    if (!valid_) return;
+    place_ = packed_[next_packed_].place;
+    element_ = packed_[next_packed_].element;
+    return;
+  }
+  valid_ = rows_->Valid();
+  if (!valid_) return;
+  place_ = RowHash(rows_->key());
+  element_ = {RowName(rows_->key()), rows_->value()};
+}
+
+void ElementCursor::Next() {
+  CHECK(valid_);
+  if (rows_ == nullptr) {
+    ++next_packed_;
+  } else {
+    rows_->Next();
+  }
+  Load();
+}
+
+void ElementCursor::SkipTo(const ElementCursor& other) {
+  for (int steps = 0; valid_ && *this < other; ++steps) {
+    if (rows_ == nullptr || steps < kStepsBeforeSeek) {
+      Next();
+    } else {
+      rows_->Seek(RowBound(id_, other.place_).append(other.name()));
+      Load();
+    }
   }
 }
 

@@ -11,8 +11,10 @@
 // bits are few, and drawing again in proportion to their number makes the draw uniform.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -55,9 +57,51 @@ class Elements {
   void PickDistinct(uint64_t limit, Random& random, const VisitElement& visit) const;
 
  private:
+  friend class ElementCursor;
   const engine::View& view_;
   const CollectionHeader header_;
   const std::string_view rest_;
+};
+
+// A place among elements in an order that all collections share, so that several can be merged: by
+// place, then by name. The place of a name is its hash, in whose order the rows of a spread
+// collection lie. The record's bytes must outlive the cursor, and a Txn must not be written.
+class ElementCursor {
+ public:
+  using PlaceOf = uint64_t (*)(std::string_view name);
+  // Where all the collections are packed, the places may be others.
+  explicit ElementCursor(const Elements& elements, PlaceOf place_of = nullptr);
+
+  bool Valid() const { return valid_; }
+  std::string_view name() const { return element_.name; }
+  std::string_view value() const { return element_.value; }
+  void Next();
+  // Forward to the first element that does not stand before the other cursor's.
+  void SkipTo(const ElementCursor& other);
+
+  friend std::strong_ordering operator<=>(const ElementCursor& a, const ElementCursor& b) {
+    if (a.place_ != b.place_) return a.place_ <=> b.place_;
+    return a.name() <=> b.name();
+  }
+  friend bool operator==(const ElementCursor& a, const ElementCursor& b) {
+    return a.place_ == b.place_ && a.name() == b.name();
+  }
+
+ private:
+  struct Packed {
+    uint64_t place;
+    Element element;
+  };
+  void Load();
+
+  uint64_t id_ = 0;
+  std::unique_ptr<engine::Iterator> rows_;  // of a spread collection
+  std::vector<Packed> packed_;
+  size_t next_packed_ = 0;
+
+  bool valid_ = false;
+  uint64_t place_ = 0;
+  Element element_;
 };
 
 // The writing side. Names and values that are put must live until Save. Walks and draws are made

@@ -21,6 +21,9 @@ bool IsInteger(std::string_view member) {
   return ParseInt64(member, &number);
 }
 
+// A walk over a spread set costs less than draws of more than this share of it.
+constexpr uint64_t kDrawShare = 16;
+
 // Where a new integer belongs among packed integers.
 size_t PlaceOf(const std::vector<Element>& packed, std::string_view member) {
   int64_t number = 0;
@@ -67,49 +70,40 @@ void Set::PickDistinct(uint64_t count, Random& random, const VisitMember& visit)
   elements().PickDistinct(count, random, Names(visit));
 }
 
+bool Set::PackedIntegers() const {
+  return !header_.spread() && (header_.traits & kOtherThanIntegers) == 0;
+}
+
 void Set::PickAny(uint64_t count, Random& random, const VisitMember& visit) const {
   bool go_on = true;
-  for (; count > 0 && go_on; --count) {
-    elements().Pick(random, [&](std::string_view member, std::string_view) {
-      go_on = visit(member);
-      return true;
-    });
+  if (header_.spread() && count < size() / kDrawShare) {
+    for (; count > 0 && go_on; --count) {
+      elements().Pick(random, [&](std::string_view member, std::string_view) {
+        go_on = visit(member);
+        return true;
+      });
+    }
+    return;
   }
-}
-
-void Intersect(std::span<const Set> sets, const VisitMember& visit) {
-  // The smallest is walked, and the smaller ones of the others are asked first.
-  std::vector<const Set*> order;
-  for (const Set& set : sets) order.push_back(&set);
-  std::stable_sort(order.begin(), order.end(),
-                   [](const Set* a, const Set* b) { return a->size() < b->size(); });
-  order.front()->ForEach([&](std::string_view member) {
-    const bool in_all = std::all_of(order.begin() + 1, order.end(),
-                                    [&](const Set* set) { return set->Contains(member); });
-    return !in_all || visit(member);
-  });
-}
-
-void Unite(std::span<const Set> sets, const VisitMember& visit) {
-  bool go_on = true;
-  for (size_t i = 0; i < sets.size() && go_on; ++i) {
-    const std::span<const Set> before = sets.first(i);
-    sets[i].ForEach([&](std::string_view member) {
-      const bool seen = std::any_of(before.begin(), before.end(),
-                                    [&](const Set& set) { return set.Contains(member); });
-      go_on = seen || visit(member);
-      return go_on;
+  // A walk for many draws: what it costs and holds is in proportion to them.
+  while (count > 0 && go_on) {
+    std::vector<uint64_t> draws(std::min(count, std::max(size(), kMaxPackedElements)));
+    for (uint64_t& draw : draws) draw = random.Uniform(size());
+    count -= draws.size();
+    std::vector<uint64_t> places = draws;
+    std::sort(places.begin(), places.end());
+    places.erase(std::unique(places.begin(), places.end()), places.end());
+    std::vector<std::string> members;
+    uint64_t place = 0;
+    ForEach([&](std::string_view member) {
+      if (place++ == places[members.size()]) members.emplace_back(member);
+      return members.size() < places.size();
     });
+    for (size_t i = 0; i < draws.size() && go_on; ++i) {
+      const auto at = std::lower_bound(places.begin(), places.end(), draws[i]);
+      go_on = visit(members[static_cast<size_t>(at - places.begin())]);
+    }
   }
-}
-
-void Subtract(std::span<const Set> sets, const VisitMember& visit) {
-  const std::span<const Set> others = sets.subspan(1);
-  sets.front().ForEach([&](std::string_view member) {
-    const bool elsewhere = std::any_of(others.begin(), others.end(),
-                                       [&](const Set& set) { return set.Contains(member); });
-    return elsewhere || visit(member);
-  });
 }
 
 std::string_view SetEncoding(const CollectionHeader& header, const EncodingLimits& limits) {
@@ -132,11 +126,15 @@ WritableSet WritableSet::Replace(engine::Txn& txn, int db, std::string_view key)
 
 bool WritableSet::Add(std::string_view member) {
   if (elements_.Contains(member)) return false;
+  AddNew(member);
+  return true;
+}
+
+void WritableSet::AddNew(std::string_view member) {
   Saw(member);
   const bool integers = (elements_.collection().header().traits & kOtherThanIntegers) == 0;
   const std::vector<Element>& packed = elements_.packed();
   elements_.Insert(integers ? PlaceOf(packed, member) : packed.size(), member, {});
-  return true;
 }
 
 void WritableSet::Saw(std::string_view member) {
@@ -188,7 +186,7 @@ Result<std::vector<std::string>> PopMembers(engine::Txn& txn, int db, std::strin
   });
   const std::optional<int64_t> deadline_ms = Find(txn, db, key)->header().deadline_ms;
   WritableSet set = WritableSet::Replace(txn, db, key);
-  for (const std::string& member : staying) set.Add(member);
+  for (const std::string& member : staying) set.AddNew(member);
   set.Save();
   if (deadline_ms) WritableKey(txn, db, key).SetDeadline(deadline_ms);
   return popped;

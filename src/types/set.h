@@ -31,6 +31,13 @@ class Set {
   // SCAN's contract (keyspace.h, Scan).
   uint64_t Scan(uint64_t cursor, uint64_t limit, const VisitMember& visit) const;
 
+  // While all members are integers and few: those in the order of their numbers.
+  bool PackedIntegers() const;
+  // To merge it with others. The set must outlive the cursor.
+  ElementCursor Cursor(ElementCursor::PlaceOf place_of = nullptr) const {
+    return ElementCursor(elements(), place_of);
+  }
+
   // SRANDMEMBER's draws: `count` different ones or all, or `count` draws of which each may be any.
   void PickDistinct(uint64_t count, Random& random, const VisitMember& visit) const;
   void PickAny(uint64_t count, Random& random, const VisitMember& visit) const;
@@ -46,8 +53,9 @@ class Set {
   size_t rest_bytes_;
 };
 
-// Walks of several sets at once, the sources in the order of the command; none of them is held in
-// memory. What is visited is in no particular order.
+// Walks of several sets at once, at least one, in the order of the command; none of them is held in
+// memory. The members come in the order of their numbers where all of the sets are packed integers,
+// else in that of their hashes.
 void Intersect(std::span<const Set> sets, const VisitMember& visit);
 void Unite(std::span<const Set> sets, const VisitMember& visit);
 // The members of the first that are in none of the others.
@@ -69,6 +77,8 @@ class WritableSet {
   // True when the member is new.
   bool Add(std::string_view member);
   bool Remove(std::string_view member) { return elements_.Erase(member); }
+  // The same for a member that the caller knows to be new.
+  void AddNew(std::string_view member);
   // As if all members of `other` had been in this set for a moment: the encoding remembers it.
   void SawAll(const Set& other);
   void Save() { elements_.Save(); }
