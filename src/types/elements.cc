@@ -180,7 +180,8 @@ void Elements::PickDistinct(uint64_t limit, Random& random, const VisitElement& 
     ForEach(visit);
     return;
   }
-  if (!header_.spread() || limit > header_.count / 16) {
+  if (limit == 0) return;
+  if (!header_.spread() || limit > header_.count / kDrawRows) {
     // A large share: one walk over all costs less than as many draws.
     const std::vector<uint64_t> chosen = RandomSubset(header_.count, limit, random);
     size_t next = 0;
@@ -357,7 +358,19 @@ void WritableElements::SpreadIfLarge() {
   packed_.clear();
 }
 
-void WritableElements::Save(std::optional<int64_t> field_deadline_ms) {
+void WritableElements::Clear() {
+  collection_.header().id = 0;
+  collection_.header().count = 0;
+  packed_.clear();
+  packed_bytes_ = 0;
+}
+
+void WritableElements::Save(std::optional<int64_t> field_deadline_ms,
+                            std::string_view spread_rest) {
+  if (collection_.header().spread()) {
+    collection_.Save(spread_rest, field_deadline_ms);
+    return;
+  }
   std::string rest;
   rest.reserve(packed_bytes_ + 8);
   for (const Element& element : packed_) {

@@ -27,6 +27,10 @@
 
 namespace metastore::types {
 
+// A draw from a spread collection costs as much as walking over so many of its rows: 40 µs against
+// 0.3 µs each, in a set of 200,000 members.
+inline constexpr uint64_t kDrawRows = 128;
+
 struct Element {
   std::string_view name;
   std::string_view value;
@@ -126,7 +130,13 @@ class WritableElements {
   // While packed.
   const std::vector<Element>& packed() const { return packed_; }
 
-  void Save(std::optional<int64_t> field_deadline_ms = std::nullopt);
+  // Forgets all elements, not the header's traits and peaks. The rows of a spread collection stay
+  // under its old id, which Save gives up.
+  void Clear();
+
+  // `spread_rest` is what the type keeps in the record of a spread collection.
+  void Save(std::optional<int64_t> field_deadline_ms = std::nullopt,
+            std::string_view spread_rest = {});
 
  private:
   size_t FindPacked(std::string_view name) const;

@@ -4,13 +4,12 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/coding.h"
 #include "base/parse.h"
 
 namespace metastore::types {
 namespace {
 
-//   traits: bit 1, set once a member was no integer
-//   element := member -> nothing
 constexpr uint8_t kOtherThanIntegers = 0x02;
 
 // Redis fills the set anew when this many times the members that stay are fewer than those that go.
@@ -21,8 +20,10 @@ bool IsInteger(std::string_view member) {
   return ParseInt64(member, &number);
 }
 
-// A walk over a spread set costs less than draws of more than this share of it.
-constexpr uint64_t kDrawShare = 16;
+// A spread set is written anew when so many times its rows were erased, and it is small enough for
+// that to be done in one entry.
+constexpr uint64_t kRenewErased = 4;
+constexpr uint64_t kMaxRenewed = 16384;
 
 // Where a new integer belongs among packed integers.
 size_t PlaceOf(const std::vector<Element>& packed, std::string_view member) {
@@ -76,7 +77,7 @@ bool Set::PackedIntegers() const {
 
 void Set::PickAny(uint64_t count, Random& random, const VisitMember& visit) const {
   bool go_on = true;
-  if (header_.spread() && count < size() / kDrawShare) {
+  if (header_.spread() && count < size() / kDrawRows) {
     for (; count > 0 && go_on; --count) {
       elements().Pick(random, [&](std::string_view member, std::string_view) {
         go_on = visit(member);
@@ -113,6 +114,13 @@ std::string_view SetEncoding(const CollectionHeader& header, const EncodingLimit
              : "hashtable";
 }
 
+WritableSet::WritableSet(WritableElements elements) : elements_(std::move(elements)) {
+  const WritableCollection& collection = elements_.collection();
+  if (!collection.header().spread()) return;
+  std::string_view rest = collection.rest();
+  CHECK_MSG(TakeVarint(&rest, &erased_) && rest.empty(), "a set's record is damaged");
+}
+
 Result<WritableSet> WritableSet::Open(engine::Txn& txn, int db, std::string_view key) {
   Result<WritableCollection> opened = WritableCollection::Open(txn, db, key, Type::kSet);
   if (!opened.ok()) return opened.status();
@@ -135,6 +143,35 @@ void WritableSet::AddNew(std::string_view member) {
   const bool integers = (elements_.collection().header().traits & kOtherThanIntegers) == 0;
   const std::vector<Element>& packed = elements_.packed();
   elements_.Insert(integers ? PlaceOf(packed, member) : packed.size(), member, {});
+}
+
+bool WritableSet::Remove(std::string_view member) {
+  if (!elements_.Erase(member)) return false;
+  if (elements_.collection().header().spread()) ++erased_;
+  return true;
+}
+
+void WritableSet::Save() {
+  const uint64_t count = elements_.count();
+  if (elements_.collection().header().spread() && count > 0 && count <= kMaxRenewed &&
+      erased_ / kRenewErased >= count) {
+    Renew();
+  }
+  std::string rest;
+  PutVarint(&rest, erased_);
+  elements_.Save(std::nullopt, rest);
+}
+
+void WritableSet::Renew() {
+  const WritableCollection& collection = elements_.collection();
+  Elements(collection.txn(), collection.header(), {})
+      .ForEach([&](std::string_view member, std::string_view) {
+        renewed_.emplace_back(member);
+        return true;
+      });
+  elements_.Clear();
+  erased_ = 0;
+  for (const std::string& member : renewed_) AddNew(member);
 }
 
 void WritableSet::Saw(std::string_view member) {
@@ -195,6 +232,10 @@ Result<std::vector<std::string>> PopMembers(engine::Txn& txn, int db, std::strin
 Status CheckSet(const engine::View& view, const CollectionHeader& collection,
                 std::string_view rest) {
   const bool integers = (collection.traits & kOtherThanIntegers) == 0;
+  if (collection.spread()) {
+    uint64_t erased = 0;
+    if (!TakeVarint(&rest, &erased)) return Status::Corruption("a spread set's record is cut off");
+  }
   std::optional<int64_t> last;
   return CheckElements(view, collection, rest,
                        [&](std::string_view member, std::string_view value) -> Status {

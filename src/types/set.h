@@ -1,5 +1,11 @@
 // Sets: members over Elements, without values. A packed set keeps its members in the order of their
 // numbers while all of them are integers, as Redis's intsets show them.
+//
+//   traits      := bit 1: a member was no integer
+//   spread rest := erased:varint      rows that were erased since those that are there were written
+//
+// The rows of a spread set are written anew, or packed, when few are left of many: what was erased
+// stands in the way of whoever walks over the rest, and of every draw, until it is compacted.
 #pragma once
 
 #include <cstdint>
@@ -76,18 +82,21 @@ class WritableSet {
   bool Contains(std::string_view member) const { return elements_.Contains(member); }
   // True when the member is new.
   bool Add(std::string_view member);
-  bool Remove(std::string_view member) { return elements_.Erase(member); }
+  bool Remove(std::string_view member);
   // The same for a member that the caller knows to be new.
   void AddNew(std::string_view member);
   // As if all members of `other` had been in this set for a moment: the encoding remembers it.
   void SawAll(const Set& other);
-  void Save() { elements_.Save(); }
+  void Save();
 
  private:
-  explicit WritableSet(WritableElements elements) : elements_(std::move(elements)) {}
+  explicit WritableSet(WritableElements elements);
   void Saw(std::string_view member);
+  void Renew();
 
   WritableElements elements_;
+  uint64_t erased_ = 0;
+  std::vector<std::string> renewed_;  // bytes of members until Save
 };
 
 // Takes `count` members out, every subset as likely as any other; all of them when there are not
