@@ -1,7 +1,7 @@
 // What the records of all collections have in common. A collection is packed while it is small:
 // its elements stand in the record, one read and one write an operation. It becomes spread when
-// it outgrows that, and stays so until it is deleted: its elements are rows of their own then,
-// below its id (ElementPrefix), and the record holds what is asked without reading them.
+// it outgrows that, and stays so when it shrinks (but see set.h): its elements are rows of their own
+// then, below its id (ElementPrefix), and the record holds what is asked without reading them.
 //
 //   payload := traits:u8 [id:be64] count:varint peak_count:varint peak_bytes:varint rest
 //   traits  := bit 0 spread, others the type's own

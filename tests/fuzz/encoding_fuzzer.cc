@@ -11,6 +11,7 @@
 #include "tests/support/memory_txn.h"
 #include "types/hash.h"
 #include "types/keyspace.h"
+#include "types/set.h"
 
 namespace engine = metastore::engine;
 namespace raft = metastore::raft;
@@ -84,6 +85,33 @@ void CheckHash(std::string_view input) {
   FUZZ_CHECK(shown == hash->size());
 }
 
+// A set that the offline check takes can be read and changed.
+void CheckSet(std::string_view input) {
+  std::string_view payload = input;
+  std::optional<types::Header> header = types::Record::ParseHeader(&payload);
+  if (!header || header->type != types::Type::kSet) return;
+  const std::string_view whole = payload;
+  std::optional<types::CollectionHeader> collection = types::CollectionHeader::Parse(&payload);
+  metastore::test::MemoryTxn txn;
+  if (!collection || !types::CheckSet(txn, *collection, payload).ok()) return;
+  header->deadline_ms.reset();
+  txn.Put(engine::Family::kMeta, types::MetaKey(0, "k"), types::Record::Encode(*header, whole));
+  metastore::Result<types::Set> set = types::Set::Find(txn, 0, "k");
+  FUZZ_CHECK(set.ok());
+  uint64_t shown = 0;
+  types::Unite({&*set, 1}, [&](std::string_view member) {
+    FUZZ_CHECK(set->Contains(member));
+    return ++shown > 0;
+  });
+  FUZZ_CHECK(shown == set->size());
+  metastore::Result<types::WritableSet> writable = types::WritableSet::Open(txn, 0, "k");
+  FUZZ_CHECK(writable.ok());
+  writable->Add("7");
+  writable->Add("x");
+  FUZZ_CHECK(writable->Contains("7") && writable->Contains("x"));
+  writable->Save();
+}
+
 void CheckMembership(std::string_view input) {
   metastore::Result<raft::Membership> membership = raft::DecodeMembership(input);
   if (!membership.ok()) return;
@@ -124,8 +152,8 @@ void CheckEntryHead(std::string_view input) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string_view input = metastore::fuzz::Bytes(data, size);
   static constexpr void (*kChecks[])(std::string_view) = {
-      CheckApplied,    CheckDatabases, CheckCounts, CheckIdentity,  CheckRecord,
-      CheckMembership, CheckHardState, CheckStart,  CheckEntryHead, CheckHash,
+      CheckApplied,   CheckDatabases, CheckCounts,    CheckIdentity, CheckRecord, CheckMembership,
+      CheckHardState, CheckStart,     CheckEntryHead, CheckHash,     CheckSet,
   };
   kChecks[metastore::fuzz::TakeNumber(&input, 1) % std::size(kChecks)](input);
   return 0;

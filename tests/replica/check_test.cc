@@ -11,6 +11,7 @@
 #include "tests/engine/scratch.h"
 #include "types/hash.h"
 #include "types/keyspace.h"
+#include "types/set.h"
 
 namespace metastore::replica {
 namespace {
@@ -289,6 +290,25 @@ TEST_F(CheckTest, AFieldDeadlineThatTheExpiryIndexHasNot) {
   EXPECT_EQ(Finding(),
             "damage: expiry: the key \"packed\" (prefix 0) has a field until 5000000 and is not in "
             "the expiry index");
+}
+
+TEST_F(CheckTest, SetsAreLookedInto) {
+  ChangeState([](Txn& txn) {
+    txn.BeginEntry(kEntries, 1000, 1);
+    for (const char* key : {"packed", "spread"}) {
+      Result<types::WritableSet> set = types::WritableSet::Open(txn, 0, key);
+      set->Add(key[0] == 's' ? std::string(5000, 'x') : "1");
+      set->Add("2");
+      set->Save();
+    }
+  });
+  EXPECT_EQ(Check(kCheckClean), Lines());
+  ChangeState([](Txn& txn) {
+    const uint64_t id = types::Find(txn, 0, "spread")->collection_id();
+    txn.Put(Family::kData, types::ElementRow(id, "2"), "v");
+  });
+  EXPECT_EQ(Finding(),
+            "damage: collection: the key \"spread\" (prefix 0) has a member with a value");
 }
 
 TEST_F(CheckTest, CountersThatDifferFromTheContents) {
