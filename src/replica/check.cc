@@ -31,6 +31,7 @@ using types::kMetaKeyHead;
 constexpr size_t kExpiryKeyHead = 1 + 1 + 8;  // tag, prefix, deadline
 constexpr char kExpiryTag = 'e';
 constexpr char kFieldExpiryTag = 'h';
+constexpr char kElementTag = 'i';
 constexpr size_t kCollectionIdBytes = 8;
 constexpr int kVersionCounterBits = 24;
 constexpr int kPrefixes = 255;
@@ -85,6 +86,8 @@ class StateCheck {
                          std::string_view rest) const;
   void CheckIndex(std::string_view key, std::string_view value);
   void CheckData(std::string_view key);
+  void KnowCollection(uint64_t id);
+  void SeeCollection(std::string_view prefix);
   void CheckCounts();
   void NameExpiryDifferences();
 
@@ -100,6 +103,12 @@ class StateCheck {
   // Sums over all expiry entries: as the records ask for them, and as the index has them. Equal
   // sums mean equal sets, without a look-up for each.
   uint64_t expiries_wanted_ = 0, expiries_there_ = 0;
+  // Sums over the collections that have elements in a family: as keys and the queue of dead ones
+  // know them, and as the rows show them.
+  uint64_t collections_known_ = 0, collections_there_ = 0;
+  std::string last_collection_;
+  // Of flushed databases whose spread collections are being queued.
+  std::array<std::string, 256> next_meta_key_;
 };
 
 // Of every record in its order but the applied index, so that two replicas that hold the same
@@ -126,7 +135,10 @@ void StateCheck::CheckSystem(std::string_view key, std::string_view value,
       return;
     }
     case 'c':
-      if (rest.size() != kCollectionIdBytes) bad("the name of a dead collection does not decode");
+      if (rest.size() != kCollectionIdBytes) {
+        return bad("the name of a dead collection does not decode");
+      }
+      KnowCollection(ReadBig64(rest.data()));
       if (value.size() != 1) bad("the dead collection " + Printable(key) + " does not decode");
       return;
     case 'd': {
@@ -136,7 +148,8 @@ void StateCheck::CheckSystem(std::string_view key, std::string_view value,
           value.empty() != (stage != 2)) {
         return bad("the dead database " + Printable(key) + " does not decode");
       }
-      use_[prefix] = stage == 0 ? Use::kDead : Use::kRemoved;
+      use_[prefix] = stage == 1 ? Use::kRemoved : Use::kDead;
+      next_meta_key_[prefix] = value;
       return;
     }
     case 'f':
@@ -210,7 +223,13 @@ void StateCheck::CheckMeta(std::string_view key, std::string_view value) {
     if (!collection) {
       findings_->Add("record", KeyName(prefix, user_key) + " is a collection that does not decode");
     } else {
-      if (collection->spread()) ++found_[prefix].spread;
+      if (collection->spread()) {
+        ++found_[prefix].spread;
+        // Below that place it is known as a dead one, or was removed.
+        if (use_[prefix] == Use::kLive || key >= next_meta_key_[prefix]) {
+          KnowCollection(collection->id);
+        }
+      }
       // Rows of a flushed database may be gone already.
       Status whole;
       if (use_[prefix] == Use::kLive) whole = CheckCollection(*header, *collection, payload);
@@ -242,7 +261,12 @@ Status StateCheck::CheckCollection(const types::Header& header,
 }
 
 void StateCheck::CheckIndex(std::string_view key, std::string_view value) {
-  if (key.empty() || !IsExpiryTag(key[0])) return;  // the types' own, which have their own grammar
+  if (key.size() > kCollectionIdBytes && key[0] == kElementTag) {
+    return SeeCollection(key.substr(0, 1 + kCollectionIdBytes));
+  }
+  if (key.empty() || !IsExpiryTag(key[0])) {
+    return findings_->Add("key", "a row of the index is of no kind: " + Printable(key));
+  }
   if (key.size() < kExpiryKeyHead + 8 || !value.empty()) {
     return findings_->Add("expiry", "an expiry entry does not decode: " + Printable(key));
   }
@@ -251,8 +275,24 @@ void StateCheck::CheckIndex(std::string_view key, std::string_view value) {
 
 void StateCheck::CheckData(std::string_view key) {
   if (key.size() < kCollectionIdBytes) {
-    findings_->Add("key", "an element belongs to no collection: " + Printable(key));
+    return findings_->Add("key", "an element belongs to no collection: " + Printable(key));
   }
+  SeeCollection(key.substr(0, kCollectionIdBytes));
+}
+
+void StateCheck::KnowCollection(uint64_t id) {
+  for (Family family : {Family::kData, Family::kIndex}) {
+    const std::string prefix = types::ElementPrefix(family, id);
+    auto it = node_->view().NewIterator(family, prefix, engine::PrefixEnd(prefix));
+    it->Seek(prefix);
+    if (it->Valid()) collections_known_ += XXH3_64bits(prefix.data(), prefix.size());
+  }
+}
+
+void StateCheck::SeeCollection(std::string_view prefix) {
+  if (prefix == last_collection_) return;
+  last_collection_ = prefix;
+  collections_there_ += XXH3_64bits(prefix.data(), prefix.size());
 }
 
 // The sums differ: now each entry is looked up, both ways.
@@ -340,6 +380,9 @@ void StateCheck::Run(const std::optional<engine::Identity>& identity) {
     return;
   }
   if (expiries_wanted_ != expiries_there_) NameExpiryDifferences();
+  if (collections_known_ != collections_there_) {
+    findings_->Add("collection", "elements of a collection that no key has, or that two keys have");
+  }
   CheckCounts();
 }
 

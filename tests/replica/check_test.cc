@@ -244,8 +244,8 @@ TEST_F(CheckTest, AnEntryOfTheExpiryIndexThatNoRecordHas) {
 }
 
 // One packed, one spread, each with a field that expires.
-void AddHashes(Txn& txn) {
-  txn.BeginEntry(kEntries, 1000, 1);
+void AddHashesAt(uint64_t index, Txn& txn) {
+  txn.BeginEntry(index, 1000, 1);
   for (const char* key : {"packed", "spread"}) {
     Result<types::WritableHash> hash = types::WritableHash::Open(txn, 0, key);
     hash->Set("f", key[0] == 's' ? std::string(5000, 'x') : "v");
@@ -254,6 +254,8 @@ void AddHashes(Txn& txn) {
     hash->Save();
   }
 }
+
+void AddHashes(Txn& txn) { AddHashesAt(kEntries, txn); }
 
 TEST_F(CheckTest, HashesThatAreWhole) {
   ChangeState(AddHashes);
@@ -278,6 +280,49 @@ TEST_F(CheckTest, AHashWhoseElementsDoNotFit) {
   EXPECT_EQ(Finding(),
             "damage: collection: the key \"spread\" (prefix 0) has deadlines of fields that its "
             "due rows have not");
+}
+
+// They are queued for removal, and their keys go later.
+TEST_F(CheckTest, CollectionsThatWereDeletedOrFlushed) {
+  ChangeState([](Txn& txn) {
+    AddHashesAt(10, txn);
+    types::WritableKey(txn, 0, "spread").Delete();
+    AddHashesAt(11, txn);
+    for (int i = 0; i < 20; ++i) types::Copy(txn, 0, "spread", 0, "copy" + std::to_string(i));
+    // More than a call of Reclaim looks at.
+    for (int i = 0; i < 5000; ++i) {
+      types::WritableKey(txn, 0, "more" + std::to_string(i)).PutString("v");
+    }
+    types::FlushDatabase(txn, 0);
+    AddHashesAt(12, txn);
+  });
+  EXPECT_EQ(Check(kCheckClean), Lines());
+  for (uint64_t i = 0; i < 5; ++i) {
+    ChangeState([i](Txn& txn) {
+      txn.BeginEntry(13 + i, 1000, 1);
+      types::Reclaim(txn);
+    });
+    EXPECT_EQ(Check(kCheckClean), Lines());
+  }
+}
+
+TEST_F(CheckTest, ElementsThatNoKeyHas) {
+  const std::string finding =
+      "damage: collection: elements of a collection that no key has, or that two keys have";
+  ChangeState(AddHashes);
+  for (Family family : {Family::kData, Family::kIndex}) {
+    const std::string row = types::ElementPrefix(family, 77) + "row";
+    ChangeState([&](Txn& txn) { txn.Put(family, row, ""); });
+    EXPECT_EQ(Finding(), finding);
+    ChangeState([&](Txn& txn) { txn.Delete(family, row); });
+    EXPECT_EQ(Check(kCheckClean), Lines());
+  }
+  ChangeState([&](Txn& txn) {
+    txn.BeginEntry(kEntries, 1000, 2);
+    const types::Record record = *types::Find(txn, 0, "spread");
+    types::WritableKey(txn, 0, "double").Put(record.header(), record.payload());
+  });
+  EXPECT_EQ(Finding(), finding);
 }
 
 TEST_F(CheckTest, AFieldDeadlineThatTheExpiryIndexHasNot) {
