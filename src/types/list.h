@@ -126,22 +126,24 @@ class WritableList {
   std::string Pop(bool front);
   void PutRow(uint64_t position, std::string_view element);
   void DeleteRow(uint64_t position);
-  void SpreadIfLarge();
-  // Starts anew, under another id or packed, with these elements alone.
+  // The element was put into its place.
+  void Added(std::string_view element);
+  // Starts anew with these elements alone. The rows that there are go with the record.
   void Rebuild(std::vector<std::string> elements);
   void Count();
+  // Of rows in ascending order, of which not all may go.
+  void EraseRows(const std::vector<uint64_t>& positions);
+  void RemoveRows(const std::vector<uint64_t>& positions);
+  // False: too much would move, or there is no room for it.
   bool InsertByShift(uint64_t index, std::string_view element);
-  bool RemoveByShift(const std::vector<uint64_t>& indexes);
+  bool RemoveByShift(const std::vector<uint64_t>& positions);
   void InsertBetween(uint64_t index, std::string_view element);
-  uint64_t PositionAt(uint64_t index) const;
   void MakeRoom(uint64_t position);
 
   WritableCollection collection_;
-  uint64_t opened_id_;                    // of the rows that were there: they go with the record
-  ListEnds ends_;                         // when spread
-  std::vector<std::string_view> packed_;  // else
-  uint64_t packed_bytes_ = 0;
-  std::deque<std::string> owned_;  // bytes of elements until Save
+  ListEnds ends_;                        // when spread
+  std::deque<std::string_view> packed_;  // else; Save sees whether it must be spread now
+  std::deque<std::string> owned_;        // bytes of elements until Save
 };
 
 // What is wrong with a list's record or its rows; Ok when nothing is. For the offline check.
