@@ -565,7 +565,7 @@ void WritableList::Save() {
 }
 
 Status CheckList(const engine::View& view, const CollectionHeader& header, std::string_view rest) {
-  if (header.count == 0) return Status::Corruption("it is empty");
+  if (header.count == 0) return Status::Corruption("no elements");
   uint64_t elements = 0;
   const auto too_long = [&](std::string_view element) {
     return element.size() > header.peak_bytes;
@@ -573,11 +573,11 @@ Status CheckList(const engine::View& view, const CollectionHeader& header, std::
   if (!header.spread()) {
     for (std::string_view element; !rest.empty(); ++elements) {
       if (!TakeBytes(&rest, &element) || too_long(element)) {
-        return Status::Corruption("its element " + std::to_string(elements) + " does not decode");
+        return Status::Corruption("an element that does not decode");
       }
     }
     if (header.traits != 0 || elements != header.count) {
-      return Status::Corruption("it has " + std::to_string(elements) + " elements of " +
+      return Status::Corruption(std::to_string(elements) + " elements, and its record says " +
                                 std::to_string(header.count));
     }
     return Status::Ok();
@@ -585,7 +585,7 @@ Status CheckList(const engine::View& view, const CollectionHeader& header, std::
   ListEnds ends;
   if ((header.traits & ~kCounted) != 0 || !ParseEnds(header, rest, &ends) ||
       ends.head > ends.tail) {
-    return Status::Corruption("its record does not decode");
+    return Status::Corruption("ends that do not decode");
   }
   const std::string begin = ElementPrefix(Family::kData, header.id);
   const Ranked ranked(view, Family::kData, header.id);
@@ -599,14 +599,15 @@ Status CheckList(const engine::View& view, const CollectionHeader& header, std::
     if (key.size() == row_bytes) last = ReadBig64(key.data() + row_bytes - sizeof last);
     if (key != ranked.RowKey(RowName(last)) || too_long(it->value()) ||
         (last != due && (elements == 0 || !IsCounted(header)))) {
-      return Status::Corruption("its row " + std::to_string(elements) + " is out of place");
+      return Status::Corruption("a row out of place, its " + std::to_string(elements + 1) + "th");
     }
     ++elements;
   }
-  if (elements != header.count || last != ends.tail) {
-    return Status::Corruption("it has " + std::to_string(elements) + " rows of " +
-                              std::to_string(header.count) + ", or ends at another position");
+  if (elements != header.count) {
+    return Status::Corruption(std::to_string(elements) + " rows, and its record says " +
+                              std::to_string(header.count));
   }
+  if (last != ends.tail) return Status::Corruption("a last row that is not its record's");
   return IsCounted(header) ? ranked.Check(&elements) : Status::Ok();
 }
 

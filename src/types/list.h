@@ -146,7 +146,7 @@ class WritableList {
   std::deque<std::string> owned_;        // bytes of elements until Save
 };
 
-// What is wrong with a list's record or its rows; Ok when nothing is. For the offline check.
+// For the offline check: what a list has that it must not have. `rest`: behind the header.
 Status CheckList(const engine::View& view, const CollectionHeader& header, std::string_view rest);
 
 }  // namespace metastore::types

@@ -281,7 +281,7 @@ Status Ranked::Check(uint64_t* rows) const {
   std::vector<CountedRun> blocks, groups;
   if (!ReadRuns(NewIterator(kBlock).get(), head, &blocks) ||
       !ReadRuns(NewIterator(kGroup).get(), head, &groups) || blocks.empty() || groups.empty()) {
-    return Status::Corruption("the counts of its rows do not decode");
+    return Status::Corruption("counts of rows that do not decode");
   }
   *rows = 0;
   size_t group = 0;
@@ -294,8 +294,8 @@ Status Ranked::Check(uint64_t* rows) const {
     uint64_t in_block = 0;
     for (; it->Valid() && it->key() < end; it->Next()) ++in_block;
     if (in_block != blocks[i].rows) {
-      return Status::Corruption("a block counts " + std::to_string(blocks[i].rows) + " rows of " +
-                                std::to_string(in_block));
+      return Status::Corruption("a block that counts " + std::to_string(blocks[i].rows) +
+                                " rows of " + std::to_string(in_block));
     }
     *rows += in_block;
     in_group += in_block;
@@ -303,13 +303,13 @@ Status Ranked::Check(uint64_t* rows) const {
                             blocks[i + 1].first_key == groups[group + 1].first_key;
     if (!next_group && !last) continue;
     if (in_group != groups[group].rows) {
-      return Status::Corruption("a group counts " + std::to_string(groups[group].rows) +
+      return Status::Corruption("a group that counts " + std::to_string(groups[group].rows) +
                                 " rows of " + std::to_string(in_group));
     }
     in_group = 0;
     ++group;
   }
-  if (group != groups.size()) return Status::Corruption("a group begins where no block does");
+  if (group != groups.size()) return Status::Corruption("a group that begins where no block does");
   return Status::Ok();
 }
 
