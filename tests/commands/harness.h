@@ -113,6 +113,7 @@ class CommandTest : public testing::Test {
   // A key of another type.
   void PutList(std::string_view key) {
     txn_.NextEntry(now_ms_);
+    types::WritableKey(txn_, db_, key).Delete();
     Result<types::WritableList> list = types::WritableList::Open(txn_, db_, key);
     CHECK(list.ok());
     list->PushBack("element");
