@@ -100,14 +100,17 @@ Ranked::Cursor ListRows::CursorAt(uint64_t index) const {
 
 bool ListRows::At(uint64_t index, std::string* element) const {
   if (index >= header_.count) return false;
-  if (IsCounted(header_)) {
-    const Ranked::Cursor cursor = CursorAt(index);
-    CHECK(cursor.Valid());
-    element->assign(cursor.value());
-    return true;
+  uint64_t position = ends_.head + index * kListStep;
+  if (IsCounted(header_) && index > 0) {
+    if (index + 1 < header_.count) {
+      const Ranked::Cursor cursor = CursorAt(index);
+      CHECK_MSG(cursor.Valid(), "a row of a list is missing");
+      element->assign(cursor.value());
+      return true;
+    }
+    position = ends_.tail;
   }
-  const std::string row =
-      RowsOf(view_, header_, ends_).RowKey(RowName(ends_.head + index * kListStep));
+  const std::string row = RowsOf(view_, header_, ends_).RowKey(RowName(position));
   CHECK_MSG(view_.Get(Family::kData, row, element), "a row of a list is missing");
   return true;
 }

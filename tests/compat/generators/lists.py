@@ -4,6 +4,8 @@ from generators.words import JUNK, Group
 
 # Past what both servers hold in one piece.
 MANY = 400
+# An element that is somewhere in the middle, more often than others.
+MARK = b"mark"
 # A timeout that the reference waits for. No mistake may make it a longer one.
 TIMEOUT = b"0.001"
 NO_TIMEOUTS = [b"", b"abc", b"-1", b" 1", b"1 ", b"inf", b"-inf", b"nan", b"-9223372036854775808",
@@ -18,7 +20,8 @@ class Lists(Group):
         return NO_TIMEOUTS if command[0].startswith(b"B") else JUNK
 
     def element(self):
-        return self.words.value() if self.rng.randrange(20) == 0 else b"e%d" % self.rng.randrange(9)
+        kind = self.rng.randrange(20)
+        return self.words.value() if kind == 0 else MARK if kind < 3 else b"e%d" % self.rng.randrange(9)
 
     def elements(self, most=5):
         return [self.element() for _ in range(self.rng.randrange(1, most + 1))]
@@ -37,15 +40,17 @@ class Lists(Group):
         """A list that is spread, and perhaps edited in its middle."""
         rng = self.rng
         key = self.words.key()
-        made = [[rng.choice([b"RPUSH", b"LPUSH"]), key] +
-                [b"e%d" % rng.randrange(40) for _ in range(rng.randrange(100, MANY))]]
+        elements = [b"e%d" % rng.randrange(40) for _ in range(rng.randrange(100, MANY))]
+        elements[rng.randrange(len(elements))] = MARK
+        made = [[rng.choice([b"RPUSH", b"LPUSH"]), key] + elements]
         for _ in range(rng.randrange(4)):
-            made.append([b"LINSERT", key, b"AFTER", b"e%d" % rng.randrange(40), self.element()])
+            pivot = rng.choice([MARK, b"e%d" % rng.randrange(40)])
+            made.append([b"LINSERT", key, rng.choice([b"BEFORE", b"AFTER"]), pivot, self.element()])
         return made + [[b"LRANGE", key, b"0", b"-1"]]
 
     def edits(self):
         """Insertions at one place."""
-        key, pivot = self.words.key(), self.element()
+        key, pivot = self.words.key(), self.rng.choice([MARK, self.element()])
         where = self.rng.choice([b"BEFORE", b"AFTER"])
         made = [[b"LINSERT", key, where, pivot, self.element()] for _ in range(self.rng.randrange(1, 30))]
         return made + [[b"LRANGE", key, b"0", b"-1"]]
