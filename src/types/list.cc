@@ -602,7 +602,8 @@ Status CheckList(const engine::View& view, const CollectionHeader& header, std::
     if (key.size() == row_bytes) last = ReadBig64(key.data() + row_bytes - sizeof last);
     if (key != ranked.RowKey(RowName(last)) || too_long(it->value()) ||
         (last != due && (elements == 0 || !IsCounted(header)))) {
-      return Status::Corruption("a row out of place, its " + std::to_string(elements + 1) + "th");
+      return Status::Corruption("a row out of place behind " + std::to_string(elements) +
+                                " others");
     }
     ++elements;
   }

@@ -11,6 +11,7 @@
 #include "tests/support/memory_txn.h"
 #include "types/hash.h"
 #include "types/keyspace.h"
+#include "types/list.h"
 
 namespace engine = metastore::engine;
 namespace raft = metastore::raft;
@@ -84,6 +85,28 @@ void CheckHash(std::string_view input) {
   FUZZ_CHECK(shown == hash->size());
 }
 
+// The same of a list.
+void CheckList(std::string_view input) {
+  std::string_view payload = input;
+  std::optional<types::Header> header = types::Record::ParseHeader(&payload);
+  if (!header || header->type != types::Type::kList) return;
+  const std::string_view whole = payload;
+  std::optional<types::CollectionHeader> collection = types::CollectionHeader::Parse(&payload);
+  metastore::test::MemoryTxn txn;
+  if (!collection || !types::CheckList(txn, *collection, payload).ok()) return;
+  header->deadline_ms.reset();
+  txn.Put(engine::Family::kMeta, types::MetaKey(0, "k"), types::Record::Encode(*header, whole));
+  metastore::Result<types::List> list = types::List::Find(txn, 0, "k");
+  FUZZ_CHECK(list.ok());
+  uint64_t shown = 0;
+  list->ForEach(0, UINT64_MAX, false, [&](std::string_view element) {
+    std::string again;
+    FUZZ_CHECK(list->At(shown, &again) && again == element);
+    return ++shown > 0;
+  });
+  FUZZ_CHECK(shown == list->size());
+}
+
 void CheckMembership(std::string_view input) {
   metastore::Result<raft::Membership> membership = raft::DecodeMembership(input);
   if (!membership.ok()) return;
@@ -126,6 +149,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static constexpr void (*kChecks[])(std::string_view) = {
       CheckApplied,    CheckDatabases, CheckCounts, CheckIdentity,  CheckRecord,
       CheckMembership, CheckHardState, CheckStart,  CheckEntryHead, CheckHash,
+      CheckList,
   };
   kChecks[metastore::fuzz::TakeNumber(&input, 1) % std::size(kChecks)](input);
   return 0;

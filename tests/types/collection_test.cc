@@ -62,7 +62,6 @@ TEST_F(CollectionTest, TheBytesOfPackedAndSpreadCollectionsAreFixed) {
   small.Put("f", "v1");
   small.Put("g", "");
   small.Save();
-  std::string_view payload;
   Result<Record> record = FindCollection(txn_, 0, "k", Type::kHash);
   ASSERT_TRUE(record.ok());
   using std::string_literals::operator""s;
