@@ -18,6 +18,7 @@
 #include "types/collection.h"
 #include "types/hash.h"
 #include "types/keyspace.h"
+#include "types/list.h"
 #include "types/set.h"
 
 namespace metastore::replica {
@@ -256,6 +257,9 @@ Status StateCheck::CheckCollection(const types::Header& header,
   }
   if (header.type == types::Type::kSet) {
     return types::CheckSet(node_->view(), collection, rest);
+  }
+  if (header.type == types::Type::kList) {
+    return types::CheckList(node_->view(), collection, rest);
   }
   return Status::Ok();
 }

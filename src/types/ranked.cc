@@ -26,8 +26,12 @@ uint64_t TakeRows(std::string_view value) {
 
 }  // namespace
 
-Ranked::Ranked(const engine::View& view, engine::Family family, uint64_t collection_id)
-    : view_(view), family_(family), prefix_(ElementPrefix(family, collection_id)) {}
+Ranked::Ranked(const engine::View& view, engine::Family family, uint64_t collection_id,
+               std::string_view first_row)
+    : view_(view),
+      family_(family),
+      prefix_(ElementPrefix(family, collection_id)),
+      first_row_(first_row) {}
 
 std::string Ranked::LevelKey(Level level, std::string_view key) const {
   std::string row;
@@ -41,8 +45,9 @@ std::string Ranked::LevelKey(Level level, std::string_view key) const {
 std::string Ranked::RowKey(std::string_view key) const { return LevelKey(kRow, key); }
 
 std::unique_ptr<engine::Iterator> Ranked::NewIterator(Level level) const {
-  const std::string begin = LevelKey(level, {});
-  return view_.NewIterator(family_, begin, engine::PrefixEnd(begin));
+  const std::string all = LevelKey(level, {});
+  return view_.NewIterator(family_, level == kRow ? RowKey(first_row_) : all,
+                           engine::PrefixEnd(all));
 }
 
 uint64_t Ranked::Rank(std::string_view key) const {
@@ -151,31 +156,44 @@ void WritableRanked::Replace(std::string_view key, std::string_view value) {
 }
 
 void WritableRanked::Erase(std::string_view key) {
-  txn_.Delete(family_, RowKey(key));
   Run group = Find(kGroup, key);
   Run block = Find(kBlock, key);
   CHECK_GT(group.rows, 0u);
   CHECK_GT(block.rows, 0u);
+  const bool at_end = block.rows <= kMinBlock && IsAtEnd(block, key);
+  txn_.Delete(family_, RowKey(key));
   --group.rows;
   --block.rows;
   Put(kGroup, group);
   Put(kBlock, block);
-  if (block.rows < kMinBlock) {
+  if (block.rows == 0) {
+    if (!BeginsGroup(block.first_key)) Remove(kBlock, block);
+  } else if (block.rows < kMinBlock && !at_end) {
     std::optional<Run> next = After(kBlock, block);
     if (next && !BeginsGroup(next->first_key) && block.rows + next->rows <= kMaxBlock / 2) {
       Remove(kBlock, *next);
       Put(kBlock, {block.first_key, block.rows + next->rows});
-    } else if (block.rows == 0 && !BeginsGroup(block.first_key)) {
-      Remove(kBlock, block);
     }
   }
-  if (group.rows < kMinGroup) {
+  if (group.rows == 0 && !group.first_key.empty()) {
+    Remove(kGroup, group);
+    Remove(kBlock, group);
+  } else if (group.rows < kMinGroup) {
     std::optional<Run> next = After(kGroup, group);
     if (next && group.rows + next->rows <= kMaxGroup / 2) {
       Remove(kGroup, *next);
       Put(kGroup, {group.first_key, group.rows + next->rows});
+      if (Find(kBlock, next->first_key).rows == 0) Remove(kBlock, *next);
     }
   }
+}
+
+bool WritableRanked::IsAtEnd(const Run& block, std::string_view key) const {
+  auto it = NewIterator(kRow);
+  const std::string row = RowKey(key);
+  uint64_t before = 0;
+  for (it->Seek(RowKey(block.first_key)); it->Valid() && it->key() < row; it->Next()) ++before;
+  return before == 0 || before + 1 == block.rows;
 }
 
 void WritableRanked::SplitBlock(Run block) {
@@ -210,6 +228,12 @@ void WritableRanked::SplitGroup(Run group) {
 }
 
 void WritableRanked::CountAll() {
+  std::vector<std::string> old;
+  for (Level level : {kBlock, kGroup}) {
+    auto it = NewIterator(level);
+    for (it->Seek({}); it->Valid(); it->Next()) old.emplace_back(it->key());
+  }
+  for (const std::string& key : old) txn_.Delete(family_, key);
   std::vector<Run> blocks = {{}};
   {
     auto it = NewIterator(kRow);
@@ -230,6 +254,63 @@ void WritableRanked::CountAll() {
     Put(kBlock, block);
   }
   Put(kGroup, group);
+}
+
+namespace {
+
+struct CountedRun {
+  std::string first_key;
+  uint64_t rows = 0;
+};
+
+// The runs of a level. False: one does not decode.
+bool ReadRuns(engine::Iterator* it, size_t head, std::vector<CountedRun>* runs) {
+  for (it->Seek({}); it->Valid(); it->Next()) {
+    CountedRun run{std::string(it->key().substr(head)), 0};
+    std::string_view value = it->value();
+    if (!TakeVarint(&value, &run.rows) || !value.empty()) return false;
+    runs->push_back(std::move(run));
+  }
+  return runs->empty() || runs->front().first_key.empty();
+}
+
+}  // namespace
+
+Status Ranked::Check(uint64_t* rows) const {
+  const size_t head = prefix_.size() + 1;
+  std::vector<CountedRun> blocks, groups;
+  if (!ReadRuns(NewIterator(kBlock).get(), head, &blocks) ||
+      !ReadRuns(NewIterator(kGroup).get(), head, &groups) || blocks.empty() || groups.empty()) {
+    return Status::Corruption("counts of rows that do not decode");
+  }
+  *rows = 0;
+  size_t group = 0;
+  uint64_t in_group = 0;
+  auto it = NewIterator(kRow);
+  it->Seek({});
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    const bool last = i + 1 == blocks.size();
+    const std::string end = last ? LevelKey(kBlock, {}) : RowKey(blocks[i + 1].first_key);
+    uint64_t in_block = 0;
+    for (; it->Valid() && it->key() < end; it->Next()) ++in_block;
+    if (in_block != blocks[i].rows) {
+      return Status::Corruption("a block that counts " + std::to_string(blocks[i].rows) +
+                                " rows of " + std::to_string(in_block));
+    }
+    *rows += in_block;
+    in_group += in_block;
+    const bool next_group = group + 1 < groups.size() && !last &&
+                            blocks[i + 1].first_key == groups[group + 1].first_key;
+    if (!next_group && !last) continue;
+    if (in_group != groups[group].rows) {
+      return Status::Corruption("a group that counts " + std::to_string(groups[group].rows) +
+                                " rows of " + std::to_string(in_group));
+    }
+    in_group = 0;
+    ++group;
+  }
+  if (group != groups.size()) return Status::Corruption("a group that begins where no block does");
+  return Status::Ok();
 }
 
 }  // namespace metastore::types

@@ -21,6 +21,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/status.h"
 #include "engine/txn.h"
 #include "engine/view.h"
 
@@ -29,7 +30,10 @@ namespace metastore::types {
 // The reading side.
 class Ranked {
  public:
-  Ranked(const engine::View& view, engine::Family family, uint64_t collection_id);
+  // Who knows the first row tells its key: walks then never go over the remains of rows that were
+  // before it. No row may have a key below that.
+  Ranked(const engine::View& view, engine::Family family, uint64_t collection_id,
+         std::string_view first_row = {});
 
   // How many rows have a key below this one.
   uint64_t Rank(std::string_view key) const;
@@ -61,6 +65,10 @@ class Ranked {
 
   std::string RowKey(std::string_view key) const;
 
+  // Whether the counts are those of the rows, and how many rows there are. For the offline check:
+  // what is damaged is an error here and a broken node everywhere else.
+  Status Check(uint64_t* rows) const;
+
  protected:
   enum Level : char { kRow = 0, kBlock = 1, kGroup = 2 };
   std::string LevelKey(Level level, std::string_view key) const;
@@ -69,19 +77,21 @@ class Ranked {
   const engine::View& view_;
   const engine::Family family_;
   const std::string prefix_;
+  const std::string first_row_;
 };
 
 // The writing side. No Cursor may be open.
 class WritableRanked : public Ranked {
  public:
-  WritableRanked(engine::Txn& txn, engine::Family family, uint64_t collection_id)
-      : Ranked(txn, family, collection_id), txn_(txn) {}
+  WritableRanked(engine::Txn& txn, engine::Family family, uint64_t collection_id,
+                 std::string_view first_row = {})
+      : Ranked(txn, family, collection_id, first_row), txn_(txn) {}
 
   void Insert(std::string_view key, std::string_view value);  // the key must be new
   void Erase(std::string_view key);                           // the key must be there
   // The value of a key that is there.
   void Replace(std::string_view key, std::string_view value);
-  // Counts rows that were written without Insert; there are no counts yet.
+  // Counts all rows anew: some were written without Insert, or deleted without Erase.
   void CountAll();
 
  private:
@@ -96,6 +106,10 @@ class WritableRanked : public Ranked {
   void Put(Level level, const Run& run);
   void Remove(Level level, const Run& run);
   bool BeginsGroup(std::string_view key) const;
+  // A block that is emptied from one of its ends goes when it is empty, and does not join its
+  // neighbour before: else every block of a queue would be deleted beside a live one, and a search
+  // for that would walk over the remains of all of them.
+  bool IsAtEnd(const Run& block, std::string_view key) const;
   void SplitBlock(Run block);
   void SplitGroup(Run group);
 

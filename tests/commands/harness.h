@@ -18,6 +18,7 @@
 #include "tests/support/memory_txn.h"
 #include "types/collection.h"
 #include "types/keyspace.h"
+#include "types/list.h"
 
 namespace metastore::test {
 
@@ -112,10 +113,11 @@ class CommandTest : public testing::Test {
   // A key of another type.
   void PutList(std::string_view key) {
     txn_.NextEntry(now_ms_);
-    std::string payload;
-    types::CollectionHeader{.count = 1, .peak_count = 1, .peak_bytes = 1}.AppendTo(&payload);
-    types::WritableKey(txn_, db_, key)
-        .Put(types::Type::kList, types::StringForm::kPlain, std::nullopt, payload);
+    types::WritableKey(txn_, db_, key).Delete();
+    Result<types::WritableList> list = types::WritableList::Open(txn_, db_, key);
+    CHECK(list.ok());
+    list->PushBack("element");
+    list->Save();
   }
 
   MemoryTxn txn_;

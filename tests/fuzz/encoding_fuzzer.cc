@@ -12,6 +12,7 @@
 #include "types/hash.h"
 #include "types/keyspace.h"
 #include "types/set.h"
+#include "types/list.h"
 
 namespace engine = metastore::engine;
 namespace raft = metastore::raft;
@@ -112,6 +113,28 @@ void CheckSet(std::string_view input) {
   writable->Save();
 }
 
+// The same of a list.
+void CheckList(std::string_view input) {
+  std::string_view payload = input;
+  std::optional<types::Header> header = types::Record::ParseHeader(&payload);
+  if (!header || header->type != types::Type::kList) return;
+  const std::string_view whole = payload;
+  std::optional<types::CollectionHeader> collection = types::CollectionHeader::Parse(&payload);
+  metastore::test::MemoryTxn txn;
+  if (!collection || !types::CheckList(txn, *collection, payload).ok()) return;
+  header->deadline_ms.reset();
+  txn.Put(engine::Family::kMeta, types::MetaKey(0, "k"), types::Record::Encode(*header, whole));
+  metastore::Result<types::List> list = types::List::Find(txn, 0, "k");
+  FUZZ_CHECK(list.ok());
+  uint64_t shown = 0;
+  list->ForEach(0, UINT64_MAX, false, [&](std::string_view element) {
+    std::string again;
+    FUZZ_CHECK(list->At(shown, &again) && again == element);
+    return ++shown > 0;
+  });
+  FUZZ_CHECK(shown == list->size());
+}
+
 void CheckMembership(std::string_view input) {
   metastore::Result<raft::Membership> membership = raft::DecodeMembership(input);
   if (!membership.ok()) return;
@@ -153,7 +176,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string_view input = metastore::fuzz::Bytes(data, size);
   static constexpr void (*kChecks[])(std::string_view) = {
       CheckApplied,   CheckDatabases, CheckCounts,    CheckIdentity, CheckRecord, CheckMembership,
-      CheckHardState, CheckStart,     CheckEntryHead, CheckHash,     CheckSet,
+      CheckHardState, CheckStart,     CheckEntryHead, CheckHash,     CheckSet,    CheckList,
   };
   kChecks[metastore::fuzz::TakeNumber(&input, 1) % std::size(kChecks)](input);
   return 0;

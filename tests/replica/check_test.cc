@@ -12,6 +12,7 @@
 #include "types/hash.h"
 #include "types/keyspace.h"
 #include "types/set.h"
+#include "types/list.h"
 
 namespace metastore::replica {
 namespace {
@@ -241,6 +242,48 @@ TEST_F(CheckTest, AnEntryOfTheExpiryIndexThatNoRecordHas) {
   EXPECT_EQ(Finding(),
             "damage: expiry: the expiry index has the key \"k1\" (prefix 0) at 77, which is not in "
             "its record");
+}
+
+// One packed, one dense, one counted.
+void AddLists(Txn& txn) {
+  txn.BeginEntry(kEntries, 1000, 1);
+  for (const char* key : {"packed", "dense", "counted"}) {
+    Result<types::WritableList> list = types::WritableList::Open(txn, 0, key);
+    for (int i = 0; i < (key[0] == 'p' ? 3 : 300); ++i) list->PushBack("element");
+    list->Save();
+  }
+  Result<types::WritableList> list = types::WritableList::Open(txn, 0, "counted");
+  list->Insert(150, "middle");
+  list->Save();
+}
+
+TEST_F(CheckTest, ListsThatAreWhole) {
+  ChangeState(AddLists);
+  EXPECT_EQ(Check(kCheckClean), Lines());
+}
+
+TEST_F(CheckTest, AListWhoseRowsDoNotFit) {
+  std::string first, counts;
+  ChangeState([&](Txn& txn) {
+    AddLists(txn);
+    const auto elements = [&txn](std::string_view key) {
+      return types::ElementPrefix(Family::kData, types::Find(txn, 0, key)->collection_id());
+    };
+    first = elements("dense").append(1, '\0');
+    PutBig64(&first, types::kListStart);
+    counts = elements("counted").append(1, '\1');
+    txn.Delete(Family::kData, first);
+  });
+  EXPECT_EQ(Finding(),
+            "damage: collection: the key \"dense\" (prefix 0) has a row out of place behind 0 "
+            "others");
+  ChangeState([&](Txn& txn) {
+    txn.Put(Family::kData, first, "element");
+    txn.Put(Family::kData, counts, "\x05");
+  });
+  EXPECT_EQ(Finding(),
+            "damage: collection: the key \"counted\" (prefix 0) has a block that counts 5 rows of "
+            "128");
 }
 
 // One packed, one spread, each with a field that expires.

@@ -62,7 +62,6 @@ TEST_F(CollectionTest, TheBytesOfPackedAndSpreadCollectionsAreFixed) {
   small.Put("f", "v1");
   small.Put("g", "");
   small.Save();
-  std::string_view payload;
   Result<Record> record = FindCollection(txn_, 0, "k", Type::kHash);
   ASSERT_TRUE(record.ok());
   using std::string_literals::operator""s;
@@ -291,6 +290,11 @@ TEST_F(RankedTest, RandomInsertionsAndErasuresAgreeWithAMap) {
           model.erase(victim);
         }
         if (i % 1000 == 999) Compare(ranked, model, random);
+        if (i % 1000 == 999) {
+          uint64_t rows = 0;
+          EXPECT_TRUE(ranked.Check(&rows).ok());
+          EXPECT_EQ(rows, model.size());
+        }
       }
     }
     while (!model.empty()) {
@@ -299,6 +303,31 @@ TEST_F(RankedTest, RandomInsertionsAndErasuresAgreeWithAMap) {
     }
     Compare(ranked, model, random);
     EXPECT_EQ(Walk(ranked), "");
+  }
+}
+
+TEST_F(RankedTest, AWindowThatMovesOnLeavesNoCountsBehind) {
+  for (bool forward : {true, false}) {
+    WritableRanked ranked(txn_, Family::kIndex, forward ? 5 : 6);
+    constexpr uint32_t kWindow = 3000, kMoves = 200'000;
+    const auto key = [&](uint32_t i) {
+      std::string bytes;
+      PutBig32(&bytes, forward ? i : UINT32_MAX - i);
+      return bytes;
+    };
+    for (uint32_t i = 0; i < kMoves; ++i) {
+      ranked.Insert(key(i), "v");
+      if (i >= kWindow) ranked.Erase(key(i - kWindow));
+    }
+    uint64_t rows = 0;
+    EXPECT_TRUE(ranked.Check(&rows).ok());
+    EXPECT_EQ(rows, kWindow);
+    EXPECT_EQ(ranked.Rank(key(kMoves - 1)), forward ? kWindow - 1 : 0);
+    const std::string prefix = ElementPrefix(Family::kIndex, forward ? 5 : 6);
+    const auto& table = txn_.table(Family::kIndex);
+    const auto counts = std::distance(table.lower_bound(prefix + '\x01'),
+                                      table.lower_bound(prefix + '\x03'));
+    EXPECT_LT(counts, 100);
   }
 }
 

@@ -4,11 +4,12 @@ from generators.bitmaps import Bitmaps
 from generators.generic import Generic
 from generators.hashes import Hashes
 from generators.hyperloglogs import Hyperloglogs
+from generators.lists import Lists
 from generators.sets import Sets
 from generators.strings import Strings
 from generators.words import KEYS, Words
 
-GROUPS = [Strings, Bitmaps, Hyperloglogs, Hashes, Sets, Generic]
+GROUPS = [Strings, Bitmaps, Hyperloglogs, Hashes, Lists, Sets, Generic]
 
 
 class Mix:
