@@ -225,10 +225,6 @@ Status XSetId(WriteContext& ctx, Args args, resp::Writer& reply) {
   Result<WritableStream> stream = WritableStream::Open(ctx.txn(), ctx.db(), args[1]);
   if (!stream.ok()) return stream.status();
   if (!stream->existed()) return Status(Code::kNoSuchKey);
-  if (*id < stream->info().max_deleted_id) {
-    return errors::Custom(
-        "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id");
-  }
   if (stream->size() > 0) {
     if (*id < stream->LastEntry()) {
       return errors::Custom(
@@ -324,10 +320,9 @@ Result<ReadOptions> ParseRead(Args args, bool with_group) {
       options.count = static_cast<uint64_t>(std::max<int64_t>(*count, 0));
     } else if (EqualsIgnoreCase(args[i], "STREAMS") && more > 0) {
       if (more % 2 != 0) {
-        return errors::Custom(std::string("ERR Unbalanced '") +
-                              (with_group ? "xreadgroup" : "xread") +
-                              "' list of streams: for each stream key an ID or '" +
-                              (with_group ? '>' : '$') + "' must be specified.");
+        return errors::Custom(
+            "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be "
+            "specified.");
       }
       options.keys = args.subspan(i + 1, more / 2);
       options.ids = args.subspan(i + 1 + more / 2);

@@ -19,6 +19,7 @@
 #include "types/hash.h"
 #include "types/keyspace.h"
 #include "types/set.h"
+#include "types/stream.h"
 
 namespace metastore::replica {
 namespace {
@@ -237,6 +238,9 @@ Status StateCheck::CheckCollection(const types::Header& header,
   }
   if (header.type == types::Type::kSet) {
     return types::CheckSet(node_->view(), collection, rest);
+  }
+  if (header.type == types::Type::kStream) {
+    return types::CheckStream(node_->view(), collection, rest);
   }
   return Status::Ok();
 }

@@ -713,17 +713,19 @@ class StreamCheck {
   StreamCheck(const engine::View& view, const CollectionHeader& header, const StreamHeader& info)
       : view_(view), header_(header), info_(info) {}
 
-  std::vector<std::string> Run() {
+  Status Run() {
     const std::string begin = ElementPrefix(Family::kData, header_.id);
     auto it = view_.NewIterator(Family::kData, begin, engine::PrefixEnd(begin));
     for (it->Seek(begin); it->Valid(); it->Next()) {
-      std::string_view key = it->key().substr(begin.size());
-      if (key.empty() || !Row(key[0], key.substr(1), it->value())) {
-        Bad("a row does not decode");
+      const std::string_view key = it->key().substr(begin.size());
+      if (key.empty() || !TakeRow(key[0], key.substr(1), it->value())) {
+        return Status::Corruption("a row that does not decode");
       }
     }
-    Compare();
-    return std::move(findings_);
+    if (entries_ != header_.count) return Differs("entries", entries_, header_.count);
+    if (groups_there_ != info_.groups) return Differs("groups", groups_there_, info_.groups);
+    for (const auto& [number, group] : groups_) RETURN_IF_ERROR(CheckGroup(number, group));
+    return status_;
   }
 
  private:
@@ -738,21 +740,17 @@ class StreamCheck {
     std::map<uint64_t, uint64_t> pending_of;
   };
 
-  void Bad(std::string_view what) {
-    if (findings_.size() < 10) findings_.emplace_back(what);
+  static Status Differs(const std::string& what, uint64_t found, uint64_t stored) {
+    return Status::Corruption(std::to_string(found) + " " + what + ", and its record says " +
+                              std::to_string(stored));
+  }
+  void Bad(std::string what) {
+    if (status_.ok()) status_ = Status::Corruption(std::move(what));
   }
 
-  bool Row(char tag, std::string_view key, std::string_view value) {
-    if (tag == kEntry) return Entry(key, value);
-    if (tag == kGroup) {
-      const std::optional<StreamGroup> group = DecodeGroup(value);
-      if (!group) return false;
-      ++groups_there_;
-      if (group->number >= info_.next_group) Bad("a group has a number that was not given out");
-      if (groups_[group->number].stored) Bad("two groups have one number");
-      groups_[group->number].stored = group;
-      return true;
-    }
+  bool TakeRow(char tag, std::string_view key, std::string_view value) {
+    if (tag == kEntry) return TakeEntry(key, value);
+    if (tag == kGroup) return TakeGroup(value);
     uint64_t number = 0, consumer = 0;
     StreamId id;
     if (!TakeBig64(&key, &number)) return false;
@@ -789,55 +787,68 @@ class StreamCheck {
     }
   }
 
-  bool Entry(std::string_view key, std::string_view value) {
+  bool TakeEntry(std::string_view key, std::string_view value) {
     StreamId id;
     std::vector<std::string_view> fields;
     if (!TakeBigId(&key, &id) || !key.empty() || !TakeFields(value, &fields) || fields.empty()) {
       return false;
     }
-    if (entries_ == 0 && id != info_.first_id) Bad("its first id is not that of its first entry");
-    if (id > info_.last_id) Bad("an entry is above the last id");
+    if (entries_ == 0 && id != info_.first_id) Bad("a first entry that is not the record's");
+    if (id > info_.last_id) Bad("an entry above its last id");
     ++entries_;
     return true;
   }
 
-  void Compare() {
-    if (entries_ != header_.count) {
-      Bad("it has " + std::to_string(entries_) + " entries, and its record says " +
-          std::to_string(header_.count));
+  bool TakeGroup(std::string_view value) {
+    const std::optional<StreamGroup> group = DecodeGroup(value);
+    if (!group) return false;
+    ++groups_there_;
+    if (group->number >= info_.next_group) Bad("a group whose number was not given out");
+    if (groups_[group->number].stored) Bad("two groups of one number");
+    groups_[group->number].stored = group;
+    return true;
+  }
+
+  Status CheckGroup(uint64_t number, const Group& group) const {
+    const auto bad = [number](const std::string& what) {
+      return Status::Corruption("a group (" + std::to_string(number) + ") " + what);
+    };
+    if (!group.stored) return bad("that is not there but has rows");
+    if (group.pending != group.stored->pending) {
+      return bad("with " + std::to_string(group.pending) + " pending entries, and it says " +
+                 std::to_string(group.stored->pending));
     }
-    if (groups_there_ != info_.groups) {
-      Bad("it has " + std::to_string(groups_there_) + " groups, and its record says " +
-          std::to_string(info_.groups));
+    if (group.sum != group.sum_of_consumers) {
+      return bad("whose pending entries are not those of its consumers");
     }
-    for (const auto& [number, group] : groups_) {
-      if (!group.stored) {
-        Bad("rows belong to a group that is not there");
-        continue;
-      }
-      if (group.pending != group.stored->pending) {
-        Bad("a group has " + std::to_string(group.pending) + " pending entries, and its row says " +
-            std::to_string(group.stored->pending));
-      }
-      if (group.sum != group.sum_of_consumers) {
-        Bad("a group's pending entries are not those of its consumers");
-      }
-      if (group.consumers.size() != group.stored->consumers ||
-          group.names.size() != group.stored->consumers) {
-        Bad("a group's consumers are not as many as its row says");
-      }
-      for (const auto& [name, consumer] : group.names) {
-        auto found = group.consumers.find(consumer);
-        if (found == group.consumers.end() || found->second.name != name) {
-          Bad("a consumer's name leads to another one");
-        }
-      }
-      for (const auto& [consumer, stored] : group.consumers) {
-        auto found = group.pending_of.find(consumer);
-        const uint64_t there = found == group.pending_of.end() ? 0 : found->second;
-        if (there != stored.pending) Bad("a consumer's pending entries are not as many as it says");
+    if (group.consumers.size() != group.stored->consumers ||
+        group.names.size() != group.stored->consumers) {
+      return bad("with " + std::to_string(group.consumers.size()) + " consumers of " +
+                 std::to_string(group.names.size()) + " names, and it says " +
+                 std::to_string(group.stored->consumers));
+    }
+    for (const auto& [name, consumer] : group.names) {
+      auto found = group.consumers.find(consumer);
+      if (found == group.consumers.end() || found->second.name != name) {
+        return bad("with a consumer's name that leads to another one");
       }
     }
+    uint64_t pending = 0;
+    for (const auto& [consumer, stored] : group.consumers) {
+      auto found = group.pending_of.find(consumer);
+      const uint64_t there = found == group.pending_of.end() ? 0 : found->second;
+      if (there != stored.pending) {
+        return bad("whose consumer has " + std::to_string(there) +
+                   " pending entries, and it says " + std::to_string(stored.pending));
+      }
+      if (consumer >= group.stored->next_consumer) {
+        return bad("with a consumer whose number was not given out");
+      }
+      pending += there;
+    }
+    if (pending != group.pending)
+      return bad("with pending entries of a consumer that is not there");
+    return Status::Ok();
   }
 
   static uint64_t Mix(StreamId id, uint64_t consumer) {
@@ -851,49 +862,51 @@ class StreamCheck {
   const engine::View& view_;
   const CollectionHeader& header_;
   const StreamHeader& info_;
+  Status status_;
   uint64_t entries_ = 0;
   uint64_t groups_there_ = 0;
   std::map<uint64_t, Group> groups_;
-  std::vector<std::string> findings_;
 };
 
-}  // namespace
-
-std::vector<std::string> CheckStream(const engine::View& view, std::string_view payload) {
-  const std::optional<CollectionHeader> header = CollectionHeader::Parse(&payload);
-  StreamHeader info;
-  if (!header || !TakeInfo(&payload, &info)) return {"its record does not decode"};
-  std::vector<std::string> findings;
-  if ((header->count == 0) != (info.first_id == kMinStreamId)) {
-    findings.emplace_back("its first id does not fit the number of its entries");
-  }
-  if (header->spread()) {
-    if (!payload.empty()) findings.emplace_back("it is spread and has packed entries");
-    for (std::string& finding : StreamCheck(view, *header, info).Run()) {
-      findings.push_back(std::move(finding));
-    }
-    return findings;
-  }
-  if (info.groups != 0) findings.emplace_back("it is packed and has groups");
+Status CheckPacked(const CollectionHeader& header, const StreamHeader& info,
+                   std::string_view packed) {
+  if (info.groups != 0) return Status::Corruption("groups, and is packed");
   uint64_t entries = 0;
   StreamId last;
   std::vector<std::string_view> fields;
-  while (!payload.empty()) {
+  while (!packed.empty()) {
     PackedEntry entry;
-    if (!TakePacked(&payload, info.first_id, &entry) || !TakeFields(entry.fields, &fields) ||
+    if (!TakePacked(&packed, info.first_id, &entry) || !TakeFields(entry.fields, &fields) ||
         fields.empty()) {
-      findings.emplace_back("a packed entry does not decode");
-      return findings;
+      return Status::Corruption("an entry that does not decode");
     }
     if (entries++ == 0 ? entry.id != info.first_id : entry.id <= last) {
-      findings.emplace_back("its packed entries are out of order");
+      return Status::Corruption("entries out of order");
     }
     last = entry.id;
   }
-  if (entries != header->count)
-    findings.emplace_back("its packed entries are not as many as it says");
-  if (last > info.last_id) findings.emplace_back("an entry is above the last id");
-  return findings;
+  if (last > info.last_id) return Status::Corruption("an entry above its last id");
+  if (entries != header.count) {
+    return Status::Corruption(std::to_string(entries) + " entries, and its record says " +
+                              std::to_string(header.count));
+  }
+  return Status::Ok();
+}
+
+}  // namespace
+
+Status CheckStream(const engine::View& view, const CollectionHeader& header,
+                   std::string_view rest) {
+  StreamHeader info;
+  if (header.traits != 0 || !TakeInfo(&rest, &info)) {
+    return Status::Corruption("a record that does not decode");
+  }
+  if ((header.count == 0) != (info.first_id == kMinStreamId)) {
+    return Status::Corruption("a first id that does not fit to the number of its entries");
+  }
+  if (!header.spread()) return CheckPacked(header, info, rest);
+  if (!rest.empty()) return Status::Corruption("packed entries, and is spread");
+  return StreamCheck(view, header, info).Run();
 }
 
 }  // namespace metastore::types

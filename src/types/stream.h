@@ -249,8 +249,8 @@ class WritableGroup {
   std::map<uint64_t, StreamConsumer> consumers_;  // those that were looked at
 };
 
-// What does not fit together in the rows of a stream, a sentence each; empty: nothing. Never stops
-// the process, whatever the bytes.
-std::vector<std::string> CheckStream(const engine::View& view, std::string_view payload);
+// For the offline check: whether a stream's entries, groups and pending entries are whole and fit
+// to its record, of which `header` and `rest` are the payload. kCorruption says what is wrong.
+Status CheckStream(const engine::View& view, const CollectionHeader& header, std::string_view rest);
 
 }  // namespace metastore::types

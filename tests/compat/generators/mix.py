@@ -4,10 +4,11 @@ from generators.bitmaps import Bitmaps
 from generators.generic import Generic
 from generators.hashes import Hashes
 from generators.hyperloglogs import Hyperloglogs
+from generators.streams import Streams
 from generators.strings import Strings
 from generators.words import KEYS, Words
 
-GROUPS = [Strings, Bitmaps, Hyperloglogs, Hashes, Generic]
+GROUPS = [Strings, Bitmaps, Hyperloglogs, Hashes, Streams, Generic]
 
 
 class Mix:
