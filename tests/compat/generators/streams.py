@@ -102,7 +102,7 @@ class Streams(Group):
         approximate = rng.choice([
             [b"MAXLEN", b"~", b"0"], [b"MAXLEN", b"~", b"0", b"LIMIT", b"0"],
             [b"MAXLEN", b"~", b"1000000"], [b"MAXLEN", b"~", b"1000000", b"LIMIT", b"5"],
-            [b"MINID", b"~", b"18446744073709551615"], [b"MINID", b"~", b"0", b"LIMIT", b"7"]])
+            [b"MINID", b"~", b"0"], [b"MINID", b"~", b"0", b"LIMIT", b"7"]])
         mistakes = [[b"MAXLEN", b"5", b"LIMIT", b"5"], [b"LIMIT", b"5"], [b"LIMIT", b"-1"], [b"LIMIT", b"0"],
                     [b"MAXLEN", b"-1"], [b"MAXLEN", b"=", b"x"], [b"MINID", b"x"], [b"MAXLEN"], [b"~", b"5"],
                     [b"MAXLEN", b"5", b"MINID", b"5"], [b"MAXLEN", b"~"], [b"LIMIT", b"x"],
