@@ -20,6 +20,7 @@
 #include "types/keyspace.h"
 #include "types/list.h"
 #include "types/set.h"
+#include "types/stream.h"
 
 namespace metastore::replica {
 namespace {
@@ -252,16 +253,22 @@ void StateCheck::CheckMeta(std::string_view key, std::string_view value) {
 Status StateCheck::CheckCollection(const types::Header& header,
                                    const types::CollectionHeader& collection,
                                    std::string_view rest) const {
-  if (header.type == types::Type::kHash) {
-    return types::CheckHash(node_->view(), header, collection, rest);
+  const engine::View& view = node_->view();
+  switch (header.type) {
+    case types::Type::kString:
+      return Status::Corruption("elements, as no string has");
+    case types::Type::kList:
+      return types::CheckList(view, collection, rest);
+    case types::Type::kSet:
+      return types::CheckSet(view, collection, rest);
+    case types::Type::kZset:
+      return Status::Ok();
+    case types::Type::kHash:
+      return types::CheckHash(view, header, collection, rest);
+    case types::Type::kStream:
+      return types::CheckStream(view, collection, rest);
   }
-  if (header.type == types::Type::kSet) {
-    return types::CheckSet(node_->view(), collection, rest);
-  }
-  if (header.type == types::Type::kList) {
-    return types::CheckList(node_->view(), collection, rest);
-  }
-  return Status::Ok();
+  return Status::Corruption("an unknown type");
 }
 
 void StateCheck::CheckIndex(std::string_view key, std::string_view value) {

@@ -6,10 +6,11 @@ from generators.hashes import Hashes
 from generators.hyperloglogs import Hyperloglogs
 from generators.lists import Lists
 from generators.sets import Sets
+from generators.streams import Streams
 from generators.strings import Strings
 from generators.words import KEYS, Words
 
-GROUPS = [Strings, Bitmaps, Hyperloglogs, Hashes, Lists, Sets, Generic]
+GROUPS = [Strings, Bitmaps, Hyperloglogs, Hashes, Lists, Sets, Streams, Generic]
 
 
 class Mix:
