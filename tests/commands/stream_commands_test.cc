@@ -99,7 +99,7 @@ TEST_F(StreamCommandTest, OptionsOfXAddAreChecked) {
   EXPECT_EQ(Run({"XADD", "k", "MAXLEN", "1", "LIMIT", "1", "*", "f", "v"}),
             Error("ERR syntax error, LIMIT cannot be used without the special ~ option"));
   EXPECT_EQ(Run({"XTRIM", "k", "LIMIT", "0"}),
-            Error("ERR wrong number of arguments for 'xtrim' command"));
+            Error("ERR syntax error, XTRIM must be called with a trimming strategy"));
   EXPECT_EQ(Run({"XTRIM", "k", "LIMIT", "0", "x"}), Error(kSyntax));
   PutList("l");
   EXPECT_EQ(Run({"XADD", "l", "*", "f", "v"}), Error(kWrongType));
