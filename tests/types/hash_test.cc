@@ -347,7 +347,8 @@ TEST_F(HashModelTest, TheExpirerLeavesExactlyWhatIsShown) {
       while (DeleteDue(1 + random_.Uniform(10)) > 0) {
       }
       EXPECT_TRUE(CollectExpiredFields(txn_, now_ms, 10).empty());
-      for (auto& [name, model] : models) {
+      for (auto& named : models) {
+        Model& model = named.second;
         std::erase_if(model.fields, [&](const auto& at) { return !model.Live(at.first, now_ms); });
       }
     }
