@@ -296,6 +296,7 @@ TEST_F(SetTest, ASpreadSetOfWhichLittleIsLeftIsWrittenAnew) {
     remove(1800, 1801);
     EXPECT_NE(Find(txn_, 0, "k")->collection_id(), id);
     EXPECT_TRUE(IsSpread("k"));
+    EXPECT_EQ(Find(txn_, 0, "k")->payload().back(), '\0');
     ReclaimAll();
     EXPECT_EQ(Rows(Family::kData), 200u);
     EXPECT_EQ(All("k").size(), 200u);
