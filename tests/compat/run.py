@@ -30,6 +30,7 @@ import python_checks  # noqa: F401
 import http_checks  # noqa: F401
 import node_checks  # noqa: F401
 import cluster_checks
+import command_info_check
 import differential_check
 import servers
 
@@ -86,6 +87,7 @@ def main():
         if not options.redis and options.nodes != 3:
             nodes = running.metastore(1, "one")
             report.run_all(nodes[0])
+            report.run(command_info_check.CHECK, (nodes[0], running))
             report.run(differential_check.CHECK, (nodes[0], running))
             report.run(alive, nodes)
             running.stop(nodes)
