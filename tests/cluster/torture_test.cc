@@ -562,7 +562,7 @@ void RunTorture(int members) {
   std::printf("TORTURE_SEED=%" PRIu64 "\n", seed);
   // In a thread of its own: the mounts that it makes are seen by none else.
   std::thread([&] {
-    Torture(members, EnvNumber("TORTURE_SECONDS", kSanitized ? 30 : 60), seed).Run();
+    Torture(members, EnvNumber("TORTURE_SECONDS", 30), seed).Run();
   }).join();
 }
 
