@@ -27,11 +27,12 @@ uint64_t TakeRows(std::string_view value) {
 }  // namespace
 
 Ranked::Ranked(const engine::View& view, engine::Family family, uint64_t collection_id,
-               std::string_view first_row)
+               std::string_view first_row, std::string_view last_row)
     : view_(view),
       family_(family),
       prefix_(ElementPrefix(family, collection_id)),
-      first_row_(first_row) {}
+      first_row_(first_row),
+      last_row_(last_row) {}
 
 std::string Ranked::LevelKey(Level level, std::string_view key) const {
   std::string row;
@@ -45,9 +46,9 @@ std::string Ranked::LevelKey(Level level, std::string_view key) const {
 std::string Ranked::RowKey(std::string_view key) const { return LevelKey(kRow, key); }
 
 std::unique_ptr<engine::Iterator> Ranked::NewIterator(Level level) const {
-  const std::string all = LevelKey(level, {});
-  return view_.NewIterator(family_, level == kRow ? RowKey(first_row_) : all,
-                           engine::PrefixEnd(all));
+  const bool rows = level == kRow;
+  return view_.NewIterator(family_, LevelKey(level, rows ? first_row_ : std::string_view()),
+                           engine::PrefixEnd(LevelKey(level, rows ? last_row_ : std::string_view())));
 }
 
 uint64_t Ranked::Rank(std::string_view key) const {
@@ -185,6 +186,43 @@ void WritableRanked::Erase(std::string_view key) {
       Put(kGroup, {group.first_key, group.rows + next->rows});
       if (Find(kBlock, next->first_key).rows == 0) Remove(kBlock, *next);
     }
+  }
+}
+
+// The ends row by row, as others are erased; what fills a block goes with it, without counting.
+void WritableRanked::EraseRun(std::span<const std::string> keys) {
+  while (!keys.empty()) {
+    const Run block = Find(kBlock, keys.front());
+    if (block.rows <= keys.size() && IsFirstOf(block, keys.front())) {
+      EraseWhole(block, keys.first(block.rows));
+      keys = keys.subspan(block.rows);
+    } else {
+      Erase(keys.front());
+      keys = keys.subspan(1);
+    }
+  }
+}
+
+bool WritableRanked::IsFirstOf(const Run& block, std::string_view key) const {
+  const Cursor first = LowerBound(block.first_key);
+  return first.Valid() && first.key() == key;
+}
+
+void WritableRanked::EraseWhole(const Run& block, std::span<const std::string> keys) {
+  Run group = Find(kGroup, keys.front());
+  for (const std::string& key : keys) txn_.Delete(family_, RowKey(key));
+  CHECK_GE(group.rows, block.rows);
+  group.rows -= block.rows;
+  if (BeginsGroup(block.first_key)) {
+    Put(kBlock, {block.first_key, 0});
+  } else {
+    Remove(kBlock, block);
+  }
+  if (group.rows == 0 && !group.first_key.empty()) {
+    Remove(kGroup, group);
+    Remove(kBlock, group);
+  } else {
+    Put(kGroup, group);
   }
 }
 

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -30,10 +31,11 @@ namespace metastore::types {
 // The reading side.
 class Ranked {
  public:
-  // Who knows the first row tells its key: walks then never go over the remains of rows that were
-  // before it. No row may have a key below that.
+  // Who knows the first row tells its key, who knows the last one tells that, or as many of its
+  // first bytes: walks then never go over the remains of rows that were beyond. No row may have a
+  // key below the one, or above all that begin with the other; empty is unknown.
   Ranked(const engine::View& view, engine::Family family, uint64_t collection_id,
-         std::string_view first_row = {});
+         std::string_view first_row = {}, std::string_view last_row = {});
 
   // How many rows have a key below this one.
   uint64_t Rank(std::string_view key) const;
@@ -78,17 +80,20 @@ class Ranked {
   const engine::Family family_;
   const std::string prefix_;
   const std::string first_row_;
+  const std::string last_row_;
 };
 
 // The writing side. No Cursor may be open.
 class WritableRanked : public Ranked {
  public:
   WritableRanked(engine::Txn& txn, engine::Family family, uint64_t collection_id,
-                 std::string_view first_row = {})
-      : Ranked(txn, family, collection_id, first_row), txn_(txn) {}
+                 std::string_view first_row = {}, std::string_view last_row = {})
+      : Ranked(txn, family, collection_id, first_row, last_row), txn_(txn) {}
 
   void Insert(std::string_view key, std::string_view value);  // the key must be new
   void Erase(std::string_view key);                           // the key must be there
+  // Erases these, which are all the rows between the first and the last of them, in their order.
+  void EraseRun(std::span<const std::string> keys);
   // The value of a key that is there.
   void Replace(std::string_view key, std::string_view value);
   // Counts all rows anew: some were written without Insert, or deleted without Erase.
@@ -110,6 +115,8 @@ class WritableRanked : public Ranked {
   // neighbour before: else every block of a queue would be deleted beside a live one, and a search
   // for that would walk over the remains of all of them.
   bool IsAtEnd(const Run& block, std::string_view key) const;
+  bool IsFirstOf(const Run& block, std::string_view key) const;
+  void EraseWhole(const Run& block, std::span<const std::string> keys);
   void SplitBlock(Run block);
   void SplitGroup(Run group);
 

@@ -1,12 +1,20 @@
 // Sorted sets: members with scores, in the order of (score, member); members of one score stand in
 // the order of their bytes.
 //
-//   element := member -> score:8 bytes, IEEE 754, big-endian         (types/elements.h)
-//   place   := Family::kIndex row of types/ranked.h, key order:be64 member, value empty
-//   order   := the score's bits, all of them flipped below 0, else the highest; -0 is 0
+//   element     := member -> score:be64                   IEEE 754         (types/elements.h)
+//   place       := Family::kIndex  order:be64 member -> sign               (types/ranked.h)
+//   order       := the score's bits: below 0 all of them flipped, else the highest one; that of -0
+//                  is that of 0
+//   sign        := '-' where the score is -0, else nothing
+//   spread rest := erased:varint low:bytes high:bytes
+//   erased      := places that were erased since those that are there were written
+//   low, high   := the first and the last place, at most 128 bytes of each
 //
 // A packed sorted set keeps its elements in their order. A spread one has them by name, and a place
-// for each beside them, whose counts give ranks without a walk.
+// for each beside them, whose counts give ranks without a walk. Erased rows stand in the way of
+// whoever walks over what is left until they are compacted: therefore the ends are known, as a
+// queue has all its erased places beyond one of them, and a sorted set of which little is left is
+// written anew.
 #pragma once
 
 #include <array>
@@ -87,6 +95,9 @@ class SortedSet {
 
   // SCAN's contract (keyspace.h, Scan).
   uint64_t Scan(uint64_t cursor, uint64_t limit, const VisitScored& visit) const;
+  // To merge it with others: values are for ScoreOf. The set must outlive the cursor.
+  ElementCursor Cursor() const { return ElementCursor(elements()); }
+  static double ScoreOf(std::string_view value);
 
   // ZRANDMEMBER's draws: `count` different ones, or all of them in descending order; `count` draws
   // of which each may be any.
@@ -94,15 +105,24 @@ class SortedSet {
   void PickAny(uint64_t count, Random random, const VisitScored& visit) const;
 
  private:
-  struct Bounds;
+  // Places of a spread set from `low` on, before `end`.
+  struct Bounds {
+    std::string low;
+    std::optional<std::string> end;
+  };
   SortedSet(const engine::View& view, Record record);
   Elements elements() const { return Elements(*view_, header_, rest()); }
   Ranked places() const;
   std::string_view rest() const;
   std::vector<Element> Packed() const;
   Bounds BoundsOf(const SortedSetRange& range) const;
-  void WalkPacked(const SortedSetRange& range, Direction direction, uint64_t skip,
-                  const VisitScored& visit) const;
+  RankRange RanksOf(const SortedSetRange& range, Direction direction) const;
+  void WalkRanks(const RankRange& ranks, Direction direction, const VisitScored& visit) const;
+  void WalkBounds(const Bounds& bounds, Direction direction, const VisitScored& visit) const;
+  void VisitRanks(const std::vector<uint64_t>& ranks, const VisitScored& visit) const;
+
+  friend uint64_t RemoveRange(engine::Txn& txn, int db, std::string_view key,
+                              const SortedSetRange& range);
 
   const engine::View* view_;
   Record record_;
@@ -130,19 +150,31 @@ class WritableSortedSet {
   void Save();
 
  private:
+  friend void StoreSortedSet(engine::Txn& txn, int db, std::string_view key,
+                             std::vector<ScoredMember> members);
   friend uint64_t RemoveRange(engine::Txn& txn, int db, std::string_view key,
                               const SortedSetRange& range);
-  explicit WritableSortedSet(WritableElements elements) : elements_(std::move(elements)) {}
+  explicit WritableSortedSet(WritableElements elements);
   CollectionHeader& header() { return elements_.collection().header(); }
   const CollectionHeader& header() const { return elements_.collection().header(); }
   engine::Txn& txn() const { return elements_.collection().txn(); }
   WritableRanked places() const;
-  void InsertPacked(std::string_view member, double score);
-  void WritePlaces();
-  void Erase(std::string_view member, double score);
+  void InsertPacked(size_t position, std::string_view member, double score);
+  void Include(std::string_view place);
+  void ForgetPlace(std::string_view place);
+  void ErasePacked(std::span<const ScoredMember> members);
+  void EraseRun(std::span<const ScoredMember> members);
+  // Instead of all that is there. Sorted; it must live until Save.
+  void Rewrite(std::span<const ScoredMember> members);
+  std::vector<ScoredMember> All() const;
 
   WritableElements elements_;
   std::deque<std::array<char, 8>> scores_;  // bytes of packed values until Save
+  std::vector<ScoredMember> renewed_;       // and of members
+  // Of a spread set, as in its record; narrowed by Save where an end was erased.
+  uint64_t erased_ = 0;
+  std::string low_, high_;
+  bool low_erased_ = false, high_erased_ = false;
 };
 
 // Instead of whatever the key holds, an expiry included; no members leave no key. They come in any
