@@ -46,12 +46,8 @@ size_t FormatDouble(double value, char* buffer) {
       return FormatInt64(whole, buffer);
     }
   }
-  double magnitude = std::fabs(value);
-  // "%.17g" changes to exponents outside [1e-4, 1e17).
-  std::chars_format layout = value == 0 || (magnitude >= 1e-4 && magnitude < 1e17)
-                                 ? std::chars_format::fixed
-                                 : std::chars_format::scientific;
-  std::to_chars_result result = std::to_chars(buffer, buffer + kMaxDoubleChars, value, layout);
+  std::to_chars_result result =
+      std::to_chars(buffer, buffer + kMaxDoubleChars, value, std::chars_format::general, 17);
   CHECK(result.ec == std::errc());
   return result.ptr - buffer;
 }

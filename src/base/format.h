@@ -18,8 +18,8 @@ size_t FormatUint64(uint64_t value, char* buffer);
 void AppendInt64(std::string* out, int64_t value);
 std::string FormatInt64(int64_t value);
 
-// The fewest digits that read back as the same double, laid out like "%.17g": "3", "0.1",
-// "1e+17", "1e-05", "-0", "inf", "-inf", "nan". Buffer of kMaxDoubleChars, no NUL.
+// "%.17g", as Redis 7.0 shows scores: "3", "0.10000000000000001", "1e+17", "-0", "inf", "-inf",
+// "nan". It reads back as the same double. Buffer of kMaxDoubleChars, no NUL.
 size_t FormatDouble(double value, char* buffer);
 std::string FormatDouble(double value);
 

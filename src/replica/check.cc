@@ -20,6 +20,7 @@
 #include "types/keyspace.h"
 #include "types/list.h"
 #include "types/set.h"
+#include "types/sorted_set.h"
 #include "types/stream.h"
 
 namespace metastore::replica {
@@ -262,7 +263,7 @@ Status StateCheck::CheckCollection(const types::Header& header,
     case types::Type::kSet:
       return types::CheckSet(view, collection, rest);
     case types::Type::kZset:
-      return Status::Ok();
+      return types::CheckSortedSet(view, collection, rest);
     case types::Type::kHash:
       return types::CheckHash(view, header, collection, rest);
     case types::Type::kStream:

@@ -47,8 +47,9 @@ std::string Ranked::RowKey(std::string_view key) const { return LevelKey(kRow, k
 
 std::unique_ptr<engine::Iterator> Ranked::NewIterator(Level level) const {
   const bool rows = level == kRow;
-  return view_.NewIterator(family_, LevelKey(level, rows ? first_row_ : std::string_view()),
-                           engine::PrefixEnd(LevelKey(level, rows ? last_row_ : std::string_view())));
+  return view_.NewIterator(
+      family_, LevelKey(level, rows ? first_row_ : std::string_view()),
+      engine::PrefixEnd(LevelKey(level, rows ? last_row_ : std::string_view())));
 }
 
 uint64_t Ranked::Rank(std::string_view key) const {

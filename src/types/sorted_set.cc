@@ -342,9 +342,10 @@ void SortedSet::WalkRanks(const RankRange& ranks, Direction direction,
     return;
   }
   const Ranked ranked = places();
-  Ranked::Cursor cursor = forward && ranks.first == 0                ? ranked.First()
-                          : !forward && ranks.end == header_.count ? ranked.Last()
-                          : ranked.At(forward ? ranks.first : ranks.end - 1);
+  Ranked::Cursor cursor = forward && ranks.first == 0 ? ranked.First()
+                          : !forward && ranks.end == header_.count
+                              ? ranked.Last()
+                              : ranked.At(forward ? ranks.first : ranks.end - 1);
   for (uint64_t left = ranks.end - ranks.first;; forward ? cursor.Next() : cursor.Prev()) {
     CHECK_MSG(cursor.Valid(), "a sorted set has fewer members than it counts");
     if (!Show(cursor, visit) || --left == 0) return;
@@ -580,7 +581,8 @@ void WritableSortedSet::Rewrite(std::span<const ScoredMember> members) {
 }
 
 void WritableSortedSet::Save() {
-  if (header().spread() && size() > 0 && size() <= kMaxRenewed && erased_ / kRenewErased >= size()) {
+  if (header().spread() && size() > 0 && size() <= kMaxRenewed &&
+      erased_ / kRenewErased >= size()) {
     renewed_ = All();
     std::sort(renewed_.begin(), renewed_.end(),
               [](const ScoredMember& a, const ScoredMember& b) { return StandsBefore(a, b); });

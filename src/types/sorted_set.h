@@ -89,9 +89,7 @@ class SortedSet {
   // The members in the range, the first `skip` of them left out without a walk over them.
   void Walk(const SortedSetRange& range, Direction direction, uint64_t skip,
             const VisitScored& visit) const;
-  void ForEach(const VisitScored& visit) const {
-    Walk(RankRange(), Direction::kForward, 0, visit);
-  }
+  void ForEach(const VisitScored& visit) const { Walk(RankRange(), Direction::kForward, 0, visit); }
 
   // SCAN's contract (keyspace.h, Scan).
   uint64_t Scan(uint64_t cursor, uint64_t limit, const VisitScored& visit) const;

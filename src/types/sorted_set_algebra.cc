@@ -62,8 +62,9 @@ Result<std::optional<ScoredSource>> FindScoredSource(const engine::View& view, i
 }
 
 void SortBySize(std::vector<ScoredSource>* sources) {
-  std::stable_sort(sources->begin(), sources->end(),
-                   [](const ScoredSource& a, const ScoredSource& b) { return a.size() < b.size(); });
+  std::stable_sort(
+      sources->begin(), sources->end(),
+      [](const ScoredSource& a, const ScoredSource& b) { return a.size() < b.size(); });
 }
 
 void UniteScored(std::span<const ScoredSource> sources, Aggregate aggregate,

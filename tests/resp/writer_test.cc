@@ -67,7 +67,7 @@ TEST(WriterTest, AggregatesAreArraysInResp2) {
 }
 
 TEST(WriterTest, DoublesAreBulkStringsInResp2) {
-  EXPECT_REPLY(Double(0.1), "$3\r\n0.1\r\n", ",0.1\r\n");
+  EXPECT_REPLY(Double(0.1), "$19\r\n0.10000000000000001\r\n", ",0.10000000000000001\r\n");
   EXPECT_REPLY(Double(3), "$1\r\n3\r\n", ",3\r\n");
   EXPECT_REPLY(Double(-INFINITY), "$4\r\n-inf\r\n", ",-inf\r\n");
   EXPECT_REPLY(Double(INFINITY), "$3\r\ninf\r\n", ",inf\r\n");
