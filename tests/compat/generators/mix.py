@@ -6,11 +6,12 @@ from generators.hashes import Hashes
 from generators.hyperloglogs import Hyperloglogs
 from generators.lists import Lists
 from generators.sets import Sets
+from generators.sorted_sets import SortedSets
 from generators.streams import Streams
 from generators.strings import Strings
 from generators.words import KEYS, Words
 
-GROUPS = [Strings, Bitmaps, Hyperloglogs, Hashes, Lists, Sets, Streams, Generic]
+GROUPS = [Strings, Bitmaps, Hyperloglogs, Hashes, Lists, Sets, SortedSets, Streams, Generic]
 
 
 class Mix:
