@@ -18,6 +18,7 @@
 #include "types/keyspace.h"
 #include "types/list.h"
 #include "types/set.h"
+#include "types/sorted_set.h"
 #include "types/string.h"
 
 namespace metastore::commands {
@@ -318,6 +319,8 @@ std::string_view EncodingOf(const Record& record, const types::EncodingLimits& l
       return types::SetEncoding(collection, limits);
     case types::Type::kHash:
       return types::HashEncoding(collection, limits);
+    case types::Type::kZset:
+      return types::SortedSetEncoding(collection, limits);
     case types::Type::kStream:
       return "stream";
     default:
