@@ -55,6 +55,9 @@ class ReadOnlyRocks {
     options.info_log = NewSilentLogger();
     options.max_open_files = kMaxOpenTables;
     options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+    // As the log store has it. Without it RocksDB 7.8 would end the tracking of WAL files, which it
+    // cannot in a database that is opened for reading: it ends the process where one is tracked.
+    options.track_and_verify_wals_in_manifest = true;
     std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
     for (const std::string& family : families) {
       descriptors.emplace_back(family, rocksdb::ColumnFamilyOptions(options));
