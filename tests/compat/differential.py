@@ -157,7 +157,8 @@ class Run:
     def agree(self, command, a, b):
         if a[0] == "-" and b[0] == "-" and any(
                 byte < 32 or byte == 127 for arg in command for byte in arg):
-            return before_quote(a) == before_quote(b)
+            if before_quote(a) == before_quote(b):
+                return True
         rule = self.mix.rules.get(command[0].upper())
         return rule(command, a, b, self.options.tolerance_ms) if rule else a == b
 
