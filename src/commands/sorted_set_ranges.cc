@@ -22,6 +22,10 @@ using types::ScoreRange;
 using types::SortedSet;
 using types::SortedSetRange;
 
+// The most members that Redis begins to store in its compact form, where it knows how many will
+// come.
+constexpr size_t kCompactMembers = types::EncodingLimits().zset_max_listpack_entries;
+
 enum class By : uint8_t { kRank, kScore, kLex };
 
 // strtod's form of what stands before the first zero byte: leading spaces and nothing at all, which
@@ -252,6 +256,9 @@ Status ZRangeStore(WriteContext& ctx, Args args, resp::Writer& reply) {
       members.push_back({std::string(member), score});
       return true;
     });
+  }
+  if (query->range.by != By::kRank || members.size() <= kCompactMembers) {
+    types::DropFirstSigns(&members);
   }
   reply.Integer(static_cast<int64_t>(members.size()));
   types::StoreSortedSet(ctx.txn(), ctx.db(), args[1], std::move(members));

@@ -609,6 +609,16 @@ void StoreSortedSet(engine::Txn& txn, int db, std::string_view key,
   set->Save();
 }
 
+void DropFirstSigns(std::vector<ScoredMember>* members) {
+  CollectionHeader header;
+  for (ScoredMember& one : *members) {
+    ++header.count;
+    header.Grew(one.member.size());
+    if (SortedSetEncoding(header, kRedisLimits) != "listpack") return;
+    one.score += 0.0;
+  }
+}
+
 uint64_t RemoveRange(engine::Txn& txn, int db, std::string_view key, const SortedSetRange& range) {
   Result<SortedSet> found = SortedSet::Find(txn, db, key);
   const uint64_t size = found->size();

@@ -179,6 +179,9 @@ class WritableSortedSet {
 // order, each once.
 void StoreSortedSet(engine::Txn& txn, int db, std::string_view key,
                     std::vector<ScoredMember> members);
+// What Redis keeps of them where it stores one after the other, not knowing how many will come: it
+// begins with its compact form, which has no -0.
+void DropFirstSigns(std::vector<ScoredMember>* members);
 
 // Removes what is in the range and returns how many that were. The key must hold a sorted set.
 uint64_t RemoveRange(engine::Txn& txn, int db, std::string_view key, const SortedSetRange& range);

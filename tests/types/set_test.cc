@@ -11,6 +11,7 @@
 
 #include "base/coding.h"
 #include "base/parse.h"
+#include "tests/support/counting_view.h"
 #include "tests/support/memory_txn.h"
 #include "tests/support/seed.h"
 
@@ -22,47 +23,6 @@ using std::string_literals::operator""s;
 using Members = std::set<std::string>;
 
 constexpr int64_t kStartMs = 1'000'000'000'000;
-
-// Counts what is read of the state below it.
-class CountingView final : public engine::View {
- public:
-  explicit CountingView(const engine::View& view) : view_(view) { now_ms_ = view.now_ms(); }
-
-  // Point reads, seeks and steps since the last call.
-  uint64_t Reads() { return std::exchange(reads_, 0); }
-
-  bool Get(Family family, std::string_view key, std::string* value) const override {
-    ++reads_;
-    return view_.Get(family, key, value);
-  }
-  std::unique_ptr<engine::Iterator> NewIterator(Family family, std::string_view lower,
-                                                std::string_view upper) const override {
-    return std::make_unique<CountingIterator>(view_.NewIterator(family, lower, upper), &reads_);
-  }
-  const engine::DatabaseMap& databases() const override { return view_.databases(); }
-  engine::KeyCounts Counts(uint8_t prefix) const override { return view_.Counts(prefix); }
-
- private:
-  class CountingIterator final : public engine::Iterator {
-   public:
-    CountingIterator(std::unique_ptr<engine::Iterator> iterator, uint64_t* reads)
-        : iterator_(std::move(iterator)), reads_(reads) {}
-    bool Valid() const override { return iterator_->Valid(); }
-    void Seek(std::string_view key) override { ++*reads_, iterator_->Seek(key); }
-    void SeekForPrev(std::string_view key) override { ++*reads_, iterator_->SeekForPrev(key); }
-    void Next() override { ++*reads_, iterator_->Next(); }
-    void Prev() override { ++*reads_, iterator_->Prev(); }
-    std::string_view key() const override { return iterator_->key(); }
-    std::string_view value() const override { return iterator_->value(); }
-
-   private:
-    std::unique_ptr<engine::Iterator> iterator_;
-    uint64_t* reads_;
-  };
-
-  const engine::View& view_;
-  mutable uint64_t reads_ = 0;
-};
 
 class SetTest : public ::testing::Test {
  protected:
@@ -337,7 +297,7 @@ class SetAlgebraTest : public SetModelTest {
   }
   // What a walk over these sets reads, the sets' own records aside.
   uint64_t Cost(Walk walk, const std::vector<std::string>& keys, uint64_t limit = UINT64_MAX) {
-    CountingView view(txn_);
+    test::CountingView view(txn_);
     const std::vector<Set> sets = Sets(view, keys);
     view.Reads();
     uint64_t seen = 0;
@@ -585,7 +545,7 @@ TEST_F(SetDrawTest, PoppingManyKeepsTheExpiryAndForgetsTheEncoding) {
 
 TEST_F(SetDrawTest, DrawsReadInProportionToTheirNumber) {
   Fill("k", 20000);
-  CountingView view(txn_);
+  test::CountingView view(txn_);
   Result<Set> set = Set::Find(view, 0, "k");
   view.Reads();
   const auto go_on = [](std::string_view) { return true; };
