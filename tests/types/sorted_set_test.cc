@@ -698,9 +698,6 @@ TEST_F(SortedSetTest, TheCheckSeesWhatDoesNotFitTogether) {
   };
   EXPECT_TRUE(check_payload(whole).ok());
   std::string broken = whole;
-  std::swap(broken[5], broken[15]);  // a and b
-  EXPECT_EQ(check_payload(broken).message(), "");
-  broken = whole;
   broken[7] = '\x7f';  // a's score is no number
   broken[8] = '\xff';
   EXPECT_EQ(check_payload(broken).message(), "a score that is not a number");
