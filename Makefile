@@ -156,9 +156,15 @@ stop-cluster:
 export TSAN_OPTIONS ?= suppressions=tests/support/tsan.supp:ignore_noninstrumented_modules=1
 .PHONY: unit-binaries run-unit cluster-test torture compat-test replay-corpus sim
 unit-binaries: $(UNIT_TESTS:%=$(BUILD)/tests/%_test)
+# As many at once as there are jobs, the longest first; what one prints comes whole at its end.
+LONG_TESTS := raft types replica
+UNIT_RUNS := $(patsubst %,run-unit-%,$(LONG_TESTS) $(filter-out $(LONG_TESTS),$(UNIT_TESTS)))
+.PHONY: $(UNIT_RUNS)
 run-unit: unit-binaries
-	@set -e; for t in $(UNIT_TESTS); do echo "== $$t ($(CONFIG))"; \
-	  $(BUILD)/tests/$${t}_test --gtest_brief=1; done
+	+@$(AGAIN) --output-sync=target $(UNIT_RUNS)
+$(UNIT_RUNS): run-unit-%:
+	@echo "== $* ($(CONFIG))"
+	@$(BUILD)/tests/$*_test --gtest_brief=1
 unit: test-deps
 	+@$(AGAIN) run-unit
 
