@@ -385,7 +385,8 @@ TEST_F(CheckTest, SetsAreLookedInto) {
     txn.BeginEntry(kEntries, 1000, 1);
     for (const char* key : {"packed", "spread"}) {
       Result<types::WritableSet> set = types::WritableSet::Open(txn, 0, key);
-      set->Add(key[0] == 's' ? std::string(5000, 'x') : "1");
+      const std::string first = key[0] == 's' ? std::string(5000, 'x') : "1";
+      set->Add(first);
       set->Add("2");
       set->Save();
     }
