@@ -18,11 +18,8 @@ constexpr uint64_t kMinBlock = kMaxBlock / 8;
 constexpr uint64_t kMaxGroup = kMaxBlock * 128;
 constexpr uint64_t kMinGroup = kMaxGroup / 8;
 
-uint64_t TakeRows(std::string_view value) {
-  uint64_t rows = 0;
-  CHECK_MSG(TakeVarint(&value, &rows) && value.empty(), "a count of rows is damaged");
-  return rows;
-}
+constexpr char kEndsWithKey = 0;
+constexpr char kEndsBeyondAll = 1;
 
 }  // namespace
 
@@ -34,58 +31,87 @@ Ranked::Ranked(const engine::View& view, engine::Family family, uint64_t collect
       first_row_(first_row),
       last_row_(last_row) {}
 
-std::string Ranked::LevelKey(Level level, std::string_view key) const {
+std::string Ranked::LevelKey(Level level) const {
   std::string row;
-  row.reserve(prefix_.size() + 1 + key.size());
-  row.append(prefix_);
-  row.push_back(level);
-  row.append(key);
-  return row;
+  row.reserve(prefix_.size() + 64);
+  return row.append(prefix_).append(1, level);
 }
 
-std::string Ranked::RowKey(std::string_view key) const { return LevelKey(kRow, key); }
+std::string Ranked::RowKey(std::string_view key) const { return LevelKey(kRow).append(key); }
+
+std::string Ranked::RunKey(Level level, const std::optional<std::string>& last_key) const {
+  std::string key = LevelKey(level);
+  if (!last_key) return key.append(1, kEndsBeyondAll);
+  return key.append(1, kEndsWithKey).append(*last_key);
+}
+
+std::string Ranked::BeyondKey(Level level, const std::optional<std::string>& from) const {
+  if (!from) return LevelKey(level);
+  std::string key = level == kRow ? RowKey(*from) : RunKey(level, from);
+  key.push_back('\0');
+  return key;
+}
+
+std::optional<Ranked::Run> Ranked::ParseRun(const engine::Iterator& it) const {
+  std::string_view end = it.key().substr(prefix_.size() + 1);
+  std::string_view value = it.value();
+  Run run;
+  uint8_t kind = 0;
+  if (!TakeByte(&end, &kind) || !TakeVarint(&value, &run.rows) || !value.empty()) {
+    return std::nullopt;
+  }
+  if (kind == kEndsWithKey) {
+    run.last_key = end;
+  } else if (kind != kEndsBeyondAll || !end.empty()) {
+    return std::nullopt;
+  }
+  return run;
+}
+
+Ranked::Run Ranked::RunAt(const engine::Iterator& it) const {
+  std::optional<Run> run = ParseRun(it);
+  CHECK_MSG(run.has_value(), "a count of rows is damaged");
+  return std::move(*run);
+}
 
 std::unique_ptr<engine::Iterator> Ranked::NewIterator(Level level) const {
-  const bool rows = level == kRow;
-  return view_.NewIterator(
-      family_, LevelKey(level, rows ? first_row_ : std::string_view()),
-      engine::PrefixEnd(LevelKey(level, rows ? last_row_ : std::string_view())));
+  const std::string begin = level == kRow ? RowKey(first_row_) : LevelKey(level);
+  const std::string last = level == kRow ? RowKey(last_row_) : LevelKey(level);
+  return view_.NewIterator(family_, begin, engine::PrefixEnd(last));
 }
 
 uint64_t Ranked::Rank(std::string_view key) const {
   uint64_t rank = 0;
-  std::string from;  // where the run begins that holds the key
+  std::optional<std::string> from;  // where the runs end that are wholly below the key
   for (Level level : {kGroup, kBlock}) {
     auto it = NewIterator(level);
-    uint64_t rows = 0;
-    for (it->Seek(LevelKey(level, from)); it->Valid(); it->Next()) {
-      std::string_view first = it->key().substr(prefix_.size() + 1);
-      if (first > key) break;
-      rank += rows;
-      rows = TakeRows(it->value());
-      from = first;
+    for (it->Seek(BeyondKey(level, from)); it->Valid(); it->Next()) {
+      Run run = RunAt(*it);
+      if (!run.last_key || *run.last_key >= key) break;
+      rank += run.rows;
+      from = std::move(run.last_key);
     }
   }
   auto it = NewIterator(kRow);
   const std::string end = RowKey(key);
-  for (it->Seek(RowKey(from)); it->Valid() && it->key() < end; it->Next()) ++rank;
+  for (it->Seek(BeyondKey(kRow, from)); it->Valid() && it->key() < end; it->Next()) ++rank;
   return rank;
 }
 
 Ranked::Cursor Ranked::At(uint64_t rank) const {
   Cursor cursor(NewIterator(kRow), prefix_.size() + 1);
-  std::string from;
+  std::optional<std::string> from;
   for (Level level : {kGroup, kBlock}) {
     auto it = NewIterator(level);
-    for (it->Seek(LevelKey(level, from)); it->Valid(); it->Next()) {
-      const uint64_t rows = TakeRows(it->value());
-      if (rank < rows) break;
-      rank -= rows;
+    for (it->Seek(BeyondKey(level, from)); it->Valid(); it->Next()) {
+      Run run = RunAt(*it);
+      if (rank < run.rows) break;
+      rank -= run.rows;
+      from = std::move(run.last_key);
     }
     if (!it->Valid()) return cursor;
-    from = it->key().substr(prefix_.size() + 1);
   }
-  cursor.iterator_->Seek(RowKey(from));
+  cursor.iterator_->Seek(BeyondKey(kRow, from));
   for (; rank > 0; --rank) cursor.Next();
   return cursor;
 }
@@ -106,39 +132,95 @@ Ranked::Cursor Ranked::Before(std::string_view key) const {
 
 Ranked::Cursor Ranked::Last() const {
   Cursor cursor(NewIterator(kRow), prefix_.size() + 1);
-  cursor.iterator_->SeekForPrev(LevelKey(kBlock, {}));
+  cursor.iterator_->SeekForPrev(LevelKey(kBlock));
   return cursor;
+}
+
+std::optional<std::vector<Ranked::Run>> Ranked::ParseRuns(Level level) const {
+  std::vector<Run> runs;
+  auto it = NewIterator(level);
+  for (it->Seek({}); it->Valid(); it->Next()) {
+    std::optional<Run> run = ParseRun(*it);
+    if (!run) return std::nullopt;
+    runs.push_back(std::move(*run));
+  }
+  if (runs.empty() || runs.back().last_key) return std::nullopt;
+  return runs;
+}
+
+Status Ranked::Check(uint64_t* rows) const {
+  const std::optional<std::vector<Run>> blocks = ParseRuns(kBlock), groups = ParseRuns(kGroup);
+  if (!blocks || !groups) return Status::Corruption("counts of rows that do not decode");
+  *rows = 0;
+  size_t group = 0;
+  uint64_t in_group = 0;
+  auto it = NewIterator(kRow);
+  it->Seek({});
+  for (const Run& block : *blocks) {
+    const std::string end = block.last_key ? RowKey(*block.last_key) : LevelKey(kBlock);
+    uint64_t in_block = 0;
+    for (; it->Valid() && it->key() <= end; it->Next()) ++in_block;
+    if (in_block != block.rows) {
+      return Status::Corruption("a block that counts " + std::to_string(block.rows) + " rows of " +
+                                std::to_string(in_block));
+    }
+    *rows += in_block;
+    in_group += in_block;
+    if (block.last_key != (*groups)[group].last_key) continue;
+    if (in_group != (*groups)[group].rows) {
+      return Status::Corruption("a group that counts " + std::to_string((*groups)[group].rows) +
+                                " rows of " + std::to_string(in_group));
+    }
+    in_group = 0;
+    ++group;
+  }
+  if (group != groups->size()) return Status::Corruption("a group that ends where no block does");
+  return Status::Ok();
 }
 
 WritableRanked::Run WritableRanked::Find(Level level, std::string_view key) const {
   auto it = NewIterator(level);
-  it->SeekForPrev(LevelKey(level, key));
-  if (!it->Valid()) return {};
-  return {std::string(it->key().substr(prefix_.size() + 1)), TakeRows(it->value())};
+  it->Seek(RunKey(level, std::string(key)));
+  return it->Valid() ? RunAt(*it) : Run();
 }
 
 std::optional<WritableRanked::Run> WritableRanked::After(Level level, const Run& run) const {
+  if (!run.last_key) return std::nullopt;
   auto it = NewIterator(level);
-  it->Seek(LevelKey(level, run.first_key));
+  it->Seek(BeyondKey(level, run.last_key));
   CHECK(it->Valid());
-  it->Next();
-  if (!it->Valid()) return std::nullopt;
-  return Run{std::string(it->key().substr(prefix_.size() + 1)), TakeRows(it->value())};
+  return RunAt(*it);
+}
+
+std::unique_ptr<engine::Iterator> WritableRanked::Start(Level level, const Run& run) const {
+  std::optional<std::string> from;
+  {
+    auto it = NewIterator(level);
+    it->SeekForPrev(RunKey(level, run.last_key));
+    CHECK(it->Valid());
+    it->Prev();
+    if (it->Valid()) from = RunAt(*it).last_key;
+  }
+  const Level below = level == kGroup ? kBlock : kRow;
+  auto it = NewIterator(below);
+  it->Seek(BeyondKey(below, from));
+  CHECK(it->Valid());
+  return it;
 }
 
 void WritableRanked::Put(Level level, const Run& run) {
   std::string value;
   PutVarint(&value, run.rows);
-  txn_.Put(family_, LevelKey(level, run.first_key), std::move(value));
+  txn_.Put(family_, RunKey(level, run.last_key), std::move(value));
 }
 
 void WritableRanked::Remove(Level level, const Run& run) {
-  txn_.Delete(family_, LevelKey(level, run.first_key));
+  txn_.Delete(family_, RunKey(level, run.last_key));
 }
 
-bool WritableRanked::BeginsGroup(std::string_view key) const {
+bool WritableRanked::EndsGroup(const Run& block) const {
   std::string value;
-  return txn_.Get(family_, LevelKey(kGroup, key), &value);
+  return !block.last_key || txn_.Get(family_, RunKey(kGroup, block.last_key), &value);
 }
 
 void WritableRanked::Insert(std::string_view key, std::string_view value) {
@@ -169,32 +251,46 @@ void WritableRanked::Erase(std::string_view key) {
   Put(kGroup, group);
   Put(kBlock, block);
   if (block.rows == 0) {
-    if (!BeginsGroup(block.first_key)) Remove(kBlock, block);
-  } else if (block.rows < kMinBlock && !at_end) {
-    std::optional<Run> next = After(kBlock, block);
-    if (next && !BeginsGroup(next->first_key) && block.rows + next->rows <= kMaxBlock / 2) {
-      Remove(kBlock, *next);
-      Put(kBlock, {block.first_key, block.rows + next->rows});
+    if (!EndsGroup(block)) Remove(kBlock, block);
+  } else if (block.rows < kMinBlock && !at_end && !EndsGroup(block)) {
+    const std::optional<Run> next = After(kBlock, block);
+    if (block.rows + next->rows <= kMaxBlock / 2) {
+      Remove(kBlock, block);
+      Put(kBlock, {next->last_key, block.rows + next->rows});
     }
   }
-  if (group.rows == 0 && !group.first_key.empty()) {
+  if (group.rows == 0) return RemoveIfEmpty(group);
+  if (group.rows >= kMinGroup) return;
+  const std::optional<Run> next = After(kGroup, group);
+  if (next && group.rows + next->rows <= kMaxGroup / 2) {
     Remove(kGroup, group);
-    Remove(kBlock, group);
-  } else if (group.rows < kMinGroup) {
-    std::optional<Run> next = After(kGroup, group);
-    if (next && group.rows + next->rows <= kMaxGroup / 2) {
-      Remove(kGroup, *next);
-      Put(kGroup, {group.first_key, group.rows + next->rows});
-      if (Find(kBlock, next->first_key).rows == 0) Remove(kBlock, *next);
-    }
+    Put(kGroup, {next->last_key, group.rows + next->rows});
+    if (Find(kBlock, *group.last_key).rows == 0) Remove(kBlock, group);
   }
+}
+
+// With the block that ends it, which stayed for it. The last group stays.
+void WritableRanked::RemoveIfEmpty(const Run& group) {
+  if (group.rows > 0 || !group.last_key) return;
+  Remove(kGroup, group);
+  Remove(kBlock, group);
+}
+
+bool WritableRanked::IsAtEnd(const Run& block, std::string_view key) const {
+  const Cursor next = LowerBound(std::string(key).append(1, '\0'));
+  if (!next.Valid() || (block.last_key && next.key() > *block.last_key)) return true;
+  const Cursor before = Before(key);
+  return !before.Valid() || Find(kBlock, before.key()).last_key != block.last_key;
 }
 
 // The ends row by row, as others are erased; what fills a block goes with it, without counting.
 void WritableRanked::EraseRun(std::span<const std::string> keys) {
   while (!keys.empty()) {
     const Run block = Find(kBlock, keys.front());
-    if (block.rows <= keys.size() && IsFirstOf(block, keys.front())) {
+    CHECK_GT(block.rows, 0u);
+    const bool whole =
+        block.rows <= keys.size() && (!block.last_key || keys[block.rows - 1] <= *block.last_key);
+    if (whole) {
       EraseWhole(block, keys.first(block.rows));
       keys = keys.subspan(block.rows);
     } else {
@@ -204,66 +300,47 @@ void WritableRanked::EraseRun(std::span<const std::string> keys) {
   }
 }
 
-bool WritableRanked::IsFirstOf(const Run& block, std::string_view key) const {
-  const Cursor first = LowerBound(block.first_key);
-  return first.Valid() && first.key() == key;
-}
-
 void WritableRanked::EraseWhole(const Run& block, std::span<const std::string> keys) {
   Run group = Find(kGroup, keys.front());
   for (const std::string& key : keys) txn_.Delete(family_, RowKey(key));
   CHECK_GE(group.rows, block.rows);
   group.rows -= block.rows;
-  if (BeginsGroup(block.first_key)) {
-    Put(kBlock, {block.first_key, 0});
+  Put(kGroup, group);
+  if (EndsGroup(block)) {
+    Put(kBlock, {block.last_key, 0});
   } else {
     Remove(kBlock, block);
   }
-  if (group.rows == 0 && !group.first_key.empty()) {
-    Remove(kGroup, group);
-    Remove(kBlock, group);
-  } else {
-    Put(kGroup, group);
-  }
-}
-
-bool WritableRanked::IsAtEnd(const Run& block, std::string_view key) const {
-  auto it = NewIterator(kRow);
-  const std::string row = RowKey(key);
-  uint64_t before = 0;
-  for (it->Seek(RowKey(block.first_key)); it->Valid() && it->key() < row; it->Next()) ++before;
-  return before == 0 || before + 1 == block.rows;
+  RemoveIfEmpty(group);
 }
 
 void WritableRanked::SplitBlock(Run block) {
-  Run second;
+  Run first;
   {
-    auto it = NewIterator(kRow);
-    it->Seek(RowKey(block.first_key));
-    for (uint64_t i = 0; i < block.rows / 2; ++i) it->Next();
-    second = {std::string(it->key().substr(prefix_.size() + 1)), block.rows - block.rows / 2};
+    auto it = Start(kBlock, block);
+    for (first.rows = 1; first.rows < block.rows / 2; ++first.rows) it->Next();
+    first.last_key = it->key().substr(prefix_.size() + 1);
   }
-  block.rows /= 2;
+  block.rows -= first.rows;
+  Put(kBlock, first);
   Put(kBlock, block);
-  Put(kBlock, second);
 }
 
 void WritableRanked::SplitGroup(Run group) {
-  Run second = group;
+  Run first;
   {
-    auto it = NewIterator(kBlock);
-    it->Seek(LevelKey(kBlock, group.first_key));
-    uint64_t first_half = 0;
-    while (first_half < group.rows / 2) {
-      first_half += TakeRows(it->value());
+    auto it = Start(kGroup, group);
+    while (first.rows < group.rows / 2) {
+      Run block = RunAt(*it);
+      first.rows += block.rows;
+      first.last_key = std::move(block.last_key);
+      CHECK(first.last_key != group.last_key);  // a block is small beside half a group
       it->Next();
-      CHECK(it->Valid());  // a block is small beside half a group
     }
-    second = {std::string(it->key().substr(prefix_.size() + 1)), group.rows - first_half};
-    group.rows = first_half;
   }
+  group.rows -= first.rows;
+  Put(kGroup, first);
   Put(kGroup, group);
-  Put(kGroup, second);
 }
 
 void WritableRanked::CountAll() {
@@ -273,83 +350,28 @@ void WritableRanked::CountAll() {
     for (it->Seek({}); it->Valid(); it->Next()) old.emplace_back(it->key());
   }
   for (const std::string& key : old) txn_.Delete(family_, key);
-  std::vector<Run> blocks = {{}};
+  std::vector<Run> blocks(1);
   {
+    std::string last;
     auto it = NewIterator(kRow);
     for (it->Seek({}); it->Valid(); it->Next()) {
       if (blocks.back().rows == kMaxBlock / 2) {
-        blocks.push_back({std::string(it->key().substr(prefix_.size() + 1)), 0});
+        blocks.back().last_key = std::move(last);
+        blocks.emplace_back();
       }
       ++blocks.back().rows;
+      last = it->key().substr(prefix_.size() + 1);
     }
   }
   Run group;
   for (const Run& block : blocks) {
-    if (group.rows >= kMaxGroup / 2) {
-      Put(kGroup, group);
-      group = {block.first_key, 0};
-    }
-    group.rows += block.rows;
     Put(kBlock, block);
+    group.rows += block.rows;
+    if (group.rows < kMaxGroup / 2 && block.last_key) continue;
+    group.last_key = block.last_key;
+    Put(kGroup, group);
+    group.rows = 0;
   }
-  Put(kGroup, group);
-}
-
-namespace {
-
-struct CountedRun {
-  std::string first_key;
-  uint64_t rows = 0;
-};
-
-// The runs of a level. False: one does not decode.
-bool ReadRuns(engine::Iterator* it, size_t head, std::vector<CountedRun>* runs) {
-  for (it->Seek({}); it->Valid(); it->Next()) {
-    CountedRun run{std::string(it->key().substr(head)), 0};
-    std::string_view value = it->value();
-    if (!TakeVarint(&value, &run.rows) || !value.empty()) return false;
-    runs->push_back(std::move(run));
-  }
-  return runs->empty() || runs->front().first_key.empty();
-}
-
-}  // namespace
-
-Status Ranked::Check(uint64_t* rows) const {
-  const size_t head = prefix_.size() + 1;
-  std::vector<CountedRun> blocks, groups;
-  if (!ReadRuns(NewIterator(kBlock).get(), head, &blocks) ||
-      !ReadRuns(NewIterator(kGroup).get(), head, &groups) || blocks.empty() || groups.empty()) {
-    return Status::Corruption("counts of rows that do not decode");
-  }
-  *rows = 0;
-  size_t group = 0;
-  uint64_t in_group = 0;
-  auto it = NewIterator(kRow);
-  it->Seek({});
-  for (size_t i = 0; i < blocks.size(); ++i) {
-    const bool last = i + 1 == blocks.size();
-    const std::string end = last ? LevelKey(kBlock, {}) : RowKey(blocks[i + 1].first_key);
-    uint64_t in_block = 0;
-    for (; it->Valid() && it->key() < end; it->Next()) ++in_block;
-    if (in_block != blocks[i].rows) {
-      return Status::Corruption("a block that counts " + std::to_string(blocks[i].rows) +
-                                " rows of " + std::to_string(in_block));
-    }
-    *rows += in_block;
-    in_group += in_block;
-    const bool next_group = group + 1 < groups.size() && !last &&
-                            blocks[i + 1].first_key == groups[group + 1].first_key;
-    if (!next_group && !last) continue;
-    if (in_group != groups[group].rows) {
-      return Status::Corruption("a group that counts " + std::to_string(groups[group].rows) +
-                                " rows of " + std::to_string(in_group));
-    }
-    in_group = 0;
-    ++group;
-  }
-  if (group != groups.size()) return Status::Corruption("a group that begins where no block does");
-  return Status::Ok();
 }
 
 }  // namespace metastore::types

@@ -462,7 +462,7 @@ TEST_F(ListTest, TheCheckSeesWhatIsWrongWithAListsRows) {
     txn_.Delete(Family::kData, prefix + "\0short"s);
     for (char level : {1, 2}) {
       std::string counts;
-      const std::string row = prefix + level;
+      const std::string row = prefix + level + '\1';
       const bool there = txn_.Get(Family::kData, row, &counts);
       EXPECT_EQ(there, key == "counted"s);
       txn_.Put(Family::kData, row, "\x01");
