@@ -11,8 +11,9 @@
 #include "tests/support/memory_txn.h"
 #include "types/hash.h"
 #include "types/keyspace.h"
-#include "types/set.h"
 #include "types/list.h"
+#include "types/set.h"
+#include "types/sorted_set.h"
 
 namespace engine = metastore::engine;
 namespace raft = metastore::raft;
@@ -170,6 +171,33 @@ void CheckEntryHead(std::string_view input) {
   FUZZ_CHECK(again.term == entry.term && again.type == entry.type);
 }
 
+// The same of a sorted set.
+void CheckSortedSet(std::string_view input) {
+  std::string_view payload = input;
+  std::optional<types::Header> header = types::Record::ParseHeader(&payload);
+  if (!header || header->type != types::Type::kZset) return;
+  const std::string_view whole = payload;
+  std::optional<types::CollectionHeader> collection = types::CollectionHeader::Parse(&payload);
+  metastore::test::MemoryTxn txn;
+  if (!collection || !types::CheckSortedSet(txn, *collection, payload).ok()) return;
+  header->deadline_ms.reset();
+  txn.Put(engine::Family::kMeta, types::MetaKey(0, "k"), types::Record::Encode(*header, whole));
+  metastore::Result<types::SortedSet> set = types::SortedSet::Find(txn, 0, "k");
+  FUZZ_CHECK(set.ok());
+  uint64_t shown = 0;
+  set->ForEach([&](std::string_view member, double score) {
+    FUZZ_CHECK(set->Score(member) == score && set->Rank(member) == shown);
+    return ++shown > 0;
+  });
+  FUZZ_CHECK(shown == set->size());
+  metastore::Result<types::WritableSortedSet> writable =
+      types::WritableSortedSet::Open(txn, 0, "k");
+  FUZZ_CHECK(writable.ok());
+  writable->Set("x", 7);
+  FUZZ_CHECK(writable->Score("x") == 7);
+  writable->Save();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -177,6 +205,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static constexpr void (*kChecks[])(std::string_view) = {
       CheckApplied,   CheckDatabases, CheckCounts,    CheckIdentity, CheckRecord, CheckMembership,
       CheckHardState, CheckStart,     CheckEntryHead, CheckHash,     CheckSet,    CheckList,
+      CheckSortedSet,
   };
   kChecks[metastore::fuzz::TakeNumber(&input, 1) % std::size(kChecks)](input);
   return 0;
