@@ -14,9 +14,12 @@ namespace {
 // A run that outgrows the most is split in two halves; one that falls below the least joins the
 // next, when they come to no more than half of the most together.
 constexpr uint64_t kMaxBlock = 256;
-constexpr uint64_t kMinBlock = kMaxBlock / 8;
-constexpr uint64_t kMaxGroup = kMaxBlock * 128;
-constexpr uint64_t kMinGroup = kMaxGroup / 8;
+constexpr uint64_t kMaxGroup = kMaxBlock * 24;
+constexpr uint64_t kMaxSection = kMaxGroup * 24;
+
+// By level.
+constexpr uint64_t kMost[] = {0, kMaxBlock, kMaxGroup, kMaxSection};
+constexpr uint64_t Least(int level) { return kMost[level] / 8; }
 
 constexpr char kEndsWithKey = 0;
 constexpr char kEndsBeyondAll = 1;
@@ -83,7 +86,7 @@ std::unique_ptr<engine::Iterator> Ranked::NewIterator(Level level) const {
 uint64_t Ranked::Rank(std::string_view key) const {
   uint64_t rank = 0;
   std::optional<std::string> from;  // where the runs end that are wholly below the key
-  for (Level level : {kGroup, kBlock}) {
+  for (Level level : kCountsDownwards) {
     auto it = NewIterator(level);
     for (it->Seek(BeyondKey(level, from)); it->Valid(); it->Next()) {
       Run run = RunAt(*it);
@@ -101,7 +104,7 @@ uint64_t Ranked::Rank(std::string_view key) const {
 Ranked::Cursor Ranked::At(uint64_t rank) const {
   Cursor cursor(NewIterator(kRow), prefix_.size() + 1);
   std::optional<std::string> from;
-  for (Level level : {kGroup, kBlock}) {
+  for (Level level : kCountsDownwards) {
     auto it = NewIterator(level);
     for (it->Seek(BeyondKey(level, from)); it->Valid(); it->Next()) {
       Run run = RunAt(*it);
@@ -149,32 +152,42 @@ std::optional<std::vector<Ranked::Run>> Ranked::ParseRuns(Level level) const {
 }
 
 Status Ranked::Check(uint64_t* rows) const {
-  const std::optional<std::vector<Run>> blocks = ParseRuns(kBlock), groups = ParseRuns(kGroup);
-  if (!blocks || !groups) return Status::Corruption("counts of rows that do not decode");
+  struct Counts {
+    std::vector<Run> runs;
+    size_t next = 0;
+    uint64_t rows = 0;  // of the runs below since the last one of these ended
+  };
+  std::array<Counts, std::size(kCountsUpwards)> counts;
+  for (size_t i = 0; i < counts.size(); ++i) {
+    std::optional<std::vector<Run>> runs = ParseRuns(kCountsUpwards[i]);
+    if (!runs) return Status::Corruption("counts of rows that do not decode");
+    counts[i].runs = std::move(*runs);
+  }
   *rows = 0;
-  size_t group = 0;
-  uint64_t in_group = 0;
   auto it = NewIterator(kRow);
   it->Seek({});
-  for (const Run& block : *blocks) {
+  for (const Run& block : counts[0].runs) {
     const std::string end = block.last_key ? RowKey(*block.last_key) : LevelKey(kBlock);
-    uint64_t in_block = 0;
-    for (; it->Valid() && it->key() <= end; it->Next()) ++in_block;
-    if (in_block != block.rows) {
-      return Status::Corruption("a block that counts " + std::to_string(block.rows) + " rows of " +
-                                std::to_string(in_block));
+    uint64_t found = 0;
+    for (; it->Valid() && it->key() <= end; it->Next()) ++found;
+    *rows += found;
+    for (Counts& level : counts) level.rows += found;
+    for (Counts& level : counts) {
+      const Run& run = level.runs[level.next];
+      if (run.last_key != block.last_key) break;
+      if (run.rows != level.rows) {
+        return Status::Corruption("a count of " + std::to_string(run.rows) + " rows where " +
+                                  std::to_string(level.rows) + " are");
+      }
+      ++level.next;
+      level.rows = 0;
     }
-    *rows += in_block;
-    in_group += in_block;
-    if (block.last_key != (*groups)[group].last_key) continue;
-    if (in_group != (*groups)[group].rows) {
-      return Status::Corruption("a group that counts " + std::to_string((*groups)[group].rows) +
-                                " rows of " + std::to_string(in_group));
-    }
-    in_group = 0;
-    ++group;
   }
-  if (group != groups->size()) return Status::Corruption("a group that ends where no block does");
+  for (const Counts& level : counts) {
+    if (level.next != level.runs.size()) {
+      return Status::Corruption("counts of rows that end where none below them does");
+    }
+  }
   return Status::Ok();
 }
 
@@ -201,7 +214,7 @@ std::unique_ptr<engine::Iterator> WritableRanked::Start(Level level, const Run& 
     it->Prev();
     if (it->Valid()) from = RunAt(*it).last_key;
   }
-  const Level below = level == kGroup ? kBlock : kRow;
+  const Level below = static_cast<Level>(level - 1);
   auto it = NewIterator(below);
   it->Seek(BeyondKey(below, from));
   CHECK(it->Valid());
@@ -218,21 +231,31 @@ void WritableRanked::Remove(Level level, const Run& run) {
   txn_.Delete(family_, RunKey(level, run.last_key));
 }
 
-bool WritableRanked::EndsGroup(const Run& block) const {
+bool WritableRanked::EndsAnother(Level level, const Run& run) const {
+  if (!run.last_key) return true;
   std::string value;
-  return !block.last_key || txn_.Get(family_, RunKey(kGroup, block.last_key), &value);
+  return level != kSection &&
+         txn_.Get(family_, RunKey(static_cast<Level>(level + 1), run.last_key), &value);
+}
+
+WritableRanked::Runs WritableRanked::FindAll(std::string_view key) const {
+  Runs runs;
+  for (Level level : kCountsUpwards) runs[level - kBlock] = Find(level, key);
+  return runs;
+}
+
+void WritableRanked::PutAll(const Runs& runs) {
+  for (Level level : kCountsUpwards) Put(level, runs[level - kBlock]);
 }
 
 void WritableRanked::Insert(std::string_view key, std::string_view value) {
   txn_.Put(family_, RowKey(key), std::string(value));
-  Run group = Find(kGroup, key);
-  Run block = Find(kBlock, key);
-  ++group.rows;
-  ++block.rows;
-  Put(kGroup, group);
-  Put(kBlock, block);
-  if (block.rows > kMaxBlock) SplitBlock(std::move(block));
-  if (group.rows > kMaxGroup) SplitGroup(std::move(group));
+  Runs runs = FindAll(key);
+  for (Run& run : runs) ++run.rows;
+  PutAll(runs);
+  for (Level level : kCountsUpwards) {
+    if (runs[level - kBlock].rows > kMost[level]) Split(level, std::move(runs[level - kBlock]));
+  }
 }
 
 void WritableRanked::Replace(std::string_view key, std::string_view value) {
@@ -240,40 +263,41 @@ void WritableRanked::Replace(std::string_view key, std::string_view value) {
 }
 
 void WritableRanked::Erase(std::string_view key) {
-  Run group = Find(kGroup, key);
-  Run block = Find(kBlock, key);
-  CHECK_GT(group.rows, 0u);
-  CHECK_GT(block.rows, 0u);
-  const bool at_end = block.rows <= kMinBlock && IsAtEnd(block, key);
+  Runs runs = FindAll(key);
+  const Run& block = runs[0];
+  const bool at_end = block.rows <= Least(kBlock) && IsAtEnd(block, key);
   txn_.Delete(family_, RowKey(key));
-  --group.rows;
-  --block.rows;
-  Put(kGroup, group);
-  Put(kBlock, block);
-  if (block.rows == 0) {
-    if (!EndsGroup(block)) Remove(kBlock, block);
-  } else if (block.rows < kMinBlock && !at_end && !EndsGroup(block)) {
-    const std::optional<Run> next = After(kBlock, block);
-    if (block.rows + next->rows <= kMaxBlock / 2) {
-      Remove(kBlock, block);
-      Put(kBlock, {next->last_key, block.rows + next->rows});
-    }
+  for (Run& run : runs) {
+    CHECK_GT(run.rows, 0u);
+    --run.rows;
   }
-  if (group.rows == 0) return RemoveIfEmpty(group);
-  if (group.rows >= kMinGroup) return;
-  const std::optional<Run> next = After(kGroup, group);
-  if (next && group.rows + next->rows <= kMaxGroup / 2) {
-    Remove(kGroup, group);
-    Put(kGroup, {next->last_key, group.rows + next->rows});
-    if (Find(kBlock, *group.last_key).rows == 0) Remove(kBlock, group);
+  PutAll(runs);
+  RemoveEmpty(runs);
+  for (Level level : kCountsUpwards) {
+    if (level != kBlock || !at_end) JoinSmall(level, runs[level - kBlock]);
   }
 }
 
-// With the block that ends it, which stayed for it. The last group stays.
-void WritableRanked::RemoveIfEmpty(const Run& group) {
-  if (group.rows > 0 || !group.last_key) return;
-  Remove(kGroup, group);
-  Remove(kBlock, group);
+// A run of no rows stays only where one that has some ends with it. Those below it that end with
+// it stayed for its sake.
+void WritableRanked::RemoveEmpty(const Runs& runs) {
+  for (Level level : kCountsDownwards) {
+    const Run& run = runs[level - kBlock];
+    if (run.rows > 0 || EndsAnother(level, run)) continue;
+    for (int below = level; below >= kBlock; --below) Remove(static_cast<Level>(below), run);
+  }
+}
+
+void WritableRanked::JoinSmall(Level level, const Run& run) {
+  if (run.rows == 0 || run.rows >= Least(level) || EndsAnother(level, run)) return;
+  const std::optional<Run> next = After(level, run);
+  if (run.rows + next->rows > kMost[level] / 2) return;
+  Remove(level, run);
+  Put(level, {next->last_key, run.rows + next->rows});
+  for (int below = level - 1; below >= kBlock; --below) {
+    if (Find(static_cast<Level>(below), *run.last_key).rows > 0) return;
+    Remove(static_cast<Level>(below), run);
+  }
 }
 
 bool WritableRanked::IsAtEnd(const Run& block, std::string_view key) const {
@@ -291,7 +315,7 @@ void WritableRanked::EraseRun(std::span<const std::string> keys) {
     const bool whole =
         block.rows <= keys.size() && (!block.last_key || keys[block.rows - 1] <= *block.last_key);
     if (whole) {
-      EraseWhole(block, keys.first(block.rows));
+      EraseWhole(keys.first(block.rows));
       keys = keys.subspan(block.rows);
     } else {
       Erase(keys.front());
@@ -300,52 +324,41 @@ void WritableRanked::EraseRun(std::span<const std::string> keys) {
   }
 }
 
-void WritableRanked::EraseWhole(const Run& block, std::span<const std::string> keys) {
-  Run group = Find(kGroup, keys.front());
+void WritableRanked::EraseWhole(std::span<const std::string> keys) {
+  Runs runs = FindAll(keys.front());
   for (const std::string& key : keys) txn_.Delete(family_, RowKey(key));
-  CHECK_GE(group.rows, block.rows);
-  group.rows -= block.rows;
-  Put(kGroup, group);
-  if (EndsGroup(block)) {
-    Put(kBlock, {block.last_key, 0});
-  } else {
-    Remove(kBlock, block);
+  for (Run& run : runs) {
+    CHECK_GE(run.rows, keys.size());
+    run.rows -= keys.size();
   }
-  RemoveIfEmpty(group);
+  PutAll(runs);
+  RemoveEmpty(runs);
 }
 
-void WritableRanked::SplitBlock(Run block) {
+void WritableRanked::Split(Level level, Run run) {
   Run first;
   {
-    auto it = Start(kBlock, block);
-    for (first.rows = 1; first.rows < block.rows / 2; ++first.rows) it->Next();
-    first.last_key = it->key().substr(prefix_.size() + 1);
-  }
-  block.rows -= first.rows;
-  Put(kBlock, first);
-  Put(kBlock, block);
-}
-
-void WritableRanked::SplitGroup(Run group) {
-  Run first;
-  {
-    auto it = Start(kGroup, group);
-    while (first.rows < group.rows / 2) {
-      Run block = RunAt(*it);
-      first.rows += block.rows;
-      first.last_key = std::move(block.last_key);
-      CHECK(first.last_key != group.last_key);  // a block is small beside half a group
-      it->Next();
+    auto it = Start(level, run);
+    for (; first.rows < run.rows / 2; it->Next()) {
+      if (level == kBlock) {
+        first.last_key = it->key().substr(prefix_.size() + 1);
+        ++first.rows;
+      } else {
+        Run below = RunAt(*it);
+        first.last_key = std::move(below.last_key);
+        first.rows += below.rows;
+      }
     }
   }
-  group.rows -= first.rows;
-  Put(kGroup, first);
-  Put(kGroup, group);
+  CHECK(first.last_key != run.last_key);  // a run is small beside half of one above it
+  run.rows -= first.rows;
+  Put(level, first);
+  Put(level, run);
 }
 
 void WritableRanked::CountAll() {
   std::vector<std::string> old;
-  for (Level level : {kBlock, kGroup}) {
+  for (Level level : kCountsUpwards) {
     auto it = NewIterator(level);
     for (it->Seek({}); it->Valid(); it->Next()) old.emplace_back(it->key());
   }
@@ -363,14 +376,16 @@ void WritableRanked::CountAll() {
       last = it->key().substr(prefix_.size() + 1);
     }
   }
-  Run group;
+  Runs runs;
   for (const Run& block : blocks) {
-    Put(kBlock, block);
-    group.rows += block.rows;
-    if (group.rows < kMaxGroup / 2 && block.last_key) continue;
-    group.last_key = block.last_key;
-    Put(kGroup, group);
-    group.rows = 0;
+    for (Run& run : runs) run.rows += block.rows;
+    // A run may end where the one below does.
+    for (Level level : kCountsUpwards) {
+      Run& run = runs[level - kBlock];
+      if (level != kBlock && block.last_key && run.rows < kMost[level] / 2) break;
+      Put(level, {block.last_key, run.rows});
+      run.rows = 0;
+    }
   }
 }
 

@@ -638,6 +638,10 @@ uint64_t RemoveRange(engine::Txn& txn, int db, std::string_view key, const Sorte
   if (by_staying) {
     found->WalkRanks({0, ranks.first}, Direction::kForward, gather);
     found->WalkRanks({ranks.end, size}, Direction::kForward, gather);
+  } else if (ranks.end == size) {
+    // From the end that is known without a search.
+    found->WalkRanks(ranks, Direction::kBackward, gather);
+    std::reverse(members.begin(), members.end());
   } else {
     found->WalkRanks(ranks, Direction::kForward, gather);
   }

@@ -460,7 +460,7 @@ TEST_F(ListTest, TheCheckSeesWhatIsWrongWithAListsRows) {
     txn_.Put(Family::kData, prefix + "\0short"s, "x");
     EXPECT_FALSE(Check(key).ok());
     txn_.Delete(Family::kData, prefix + "\0short"s);
-    for (char level : {1, 2}) {
+    for (char level : {1, 2, 3}) {
       std::string counts;
       const std::string row = prefix + level + '\1';
       const bool there = txn_.Get(Family::kData, row, &counts);
