@@ -271,7 +271,7 @@ TEST_F(CheckTest, AListWhoseRowsDoNotFit) {
     };
     first = elements("dense").append(1, '\0');
     PutBig64(&first, types::kListStart);
-    counts = elements("counted").append(1, '\1');
+    counts = elements("counted").append("\1\1");  // the last block
     txn.Delete(Family::kData, first);
   });
   EXPECT_EQ(Finding(),
@@ -282,8 +282,8 @@ TEST_F(CheckTest, AListWhoseRowsDoNotFit) {
     txn.Put(Family::kData, counts, "\x05");
   });
   EXPECT_EQ(Finding(),
-            "damage: collection: the key \"counted\" (prefix 0) has a block that counts 5 rows of "
-            "128");
+            "damage: collection: the key \"counted\" (prefix 0) has a count of 5 rows where "
+            "44 are");
 }
 
 // One packed, one spread, each with a field that expires.
