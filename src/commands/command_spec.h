@@ -165,6 +165,8 @@ std::span<const CommandSpec> ListCommands();
 std::span<const CommandSpec> SetCommands();
 std::span<const CommandSpec> SortedSetCommands();
 std::span<const CommandSpec> StreamCommands();
+std::span<const CommandSpec> GeoCommands();
+std::span<const CommandSpec> SortCommands();
 std::span<const CommandSpec> GenericCommands();
 
 }  // namespace metastore::commands

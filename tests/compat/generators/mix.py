@@ -2,6 +2,7 @@
 
 from generators.bitmaps import Bitmaps
 from generators.generic import Generic
+from generators.geo import Geo
 from generators.hashes import Hashes
 from generators.hyperloglogs import Hyperloglogs
 from generators.lists import Lists
@@ -11,7 +12,7 @@ from generators.streams import Streams
 from generators.strings import Strings
 from generators.words import KEYS, Words
 
-GROUPS = [Strings, Bitmaps, Hyperloglogs, Hashes, Lists, Sets, SortedSets, Streams, Generic]
+GROUPS = [Strings, Bitmaps, Hyperloglogs, Hashes, Lists, Sets, SortedSets, Streams, Geo, Generic]
 
 
 class Mix:
