@@ -1,6 +1,7 @@
 // The geo group: sorted sets whose scores are places (types/geo.h). Arguments and keys are looked
 // at in Redis's order, because a client sees only the first of several mistakes.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <optional>
 #include <string>
@@ -53,10 +54,12 @@ Result<double> ParseUnit(std::string_view text) {
   return errors::Custom("ERR unsupported unit provided. please use M, KM, FT, MI");
 }
 
+// Four decimals. Redis scales before it rounds, which "%.4f" does not.
 void ShowDistance(double distance, resp::Writer& reply) {
-  char digits[340];
-  const int size = std::snprintf(digits, sizeof digits, "%.4f", distance);
-  reply.Bulk({digits, static_cast<size_t>(size)});
+  const int64_t scaled = std::llrint(distance * 10000);
+  std::string fraction = FormatInt64(scaled % 10000);
+  fraction.insert(0, 4 - fraction.size(), '0');
+  reply.Bulk(FormatInt64(scaled / 10000) + '.' + fraction);
 }
 
 void ShowPoint(const GeoPoint& point, resp::Writer& reply) {
