@@ -7,12 +7,13 @@ from generators.hashes import Hashes
 from generators.hyperloglogs import Hyperloglogs
 from generators.lists import Lists
 from generators.sets import Sets
+from generators.sort import Sort
 from generators.sorted_sets import SortedSets
 from generators.streams import Streams
 from generators.strings import Strings
 from generators.words import KEYS, Words
 
-GROUPS = [Strings, Bitmaps, Hyperloglogs, Hashes, Lists, Sets, SortedSets, Streams, Geo, Generic]
+GROUPS = [Strings, Bitmaps, Hyperloglogs, Hashes, Lists, Sets, SortedSets, Streams, Geo, Sort, Generic]
 
 
 class Mix:
