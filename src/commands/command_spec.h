@@ -131,6 +131,8 @@ struct Handler {
   ReadHandler read = nullptr;
   WriteHandler write = nullptr;
   LocalHandler local = nullptr;
+  // Of a command that is both local and a read: whether it is a read with these arguments.
+  bool (*is_read)(Args args) = nullptr;
   constexpr Handler() = default;
   constexpr Handler(ReadHandler h) : read(h) {}    // NOLINT: conversion is the point
   constexpr Handler(WriteHandler h) : write(h) {}  // NOLINT

@@ -179,7 +179,7 @@ bool Dispatcher::Dispatch(Session* session, Args args) {
       return false;
     }
   }
-  if (handler.local != nullptr) {
+  if (handler.local != nullptr && (handler.is_read == nullptr || !handler.is_read(args))) {
     Taken(session, command, args);
     RunLocal(session, command, args);
     return true;
@@ -484,6 +484,7 @@ void Dispatcher::RunReads(const engine::View& view, ReadGroup* group) {
     size_t start = out->size();
     resp::Writer writer(out, read.protocol);
     commands::ReadContext context(view, read.db);
+    context.set_encoding_limits(&limits_.encoding);
     Status status = read.command->spec->handler.read(context, args_scratch_, writer);
     if (!status.ok()) {
       out->resize(start);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/trigonometry.h"
+
 namespace metastore::types {
 namespace {
 
@@ -123,7 +125,7 @@ Area BoundsOf(const GeoShape& shape) {
   const double up = Degrees(height / kEarthRadiusMetres);
   // The side nearer to a pole spans more degrees.
   const double side_latitude = latitude < 0 ? latitude - up : latitude + up;
-  const double aside = Degrees(width / kEarthRadiusMetres / std::cos(Radians(side_latitude)));
+  const double aside = Degrees(width / kEarthRadiusMetres / Cosine(Radians(side_latitude)));
   return {{longitude - aside, longitude + aside}, {latitude - up, latitude + up}};
 }
 
@@ -183,10 +185,11 @@ std::string GeoHashText(double score) {
 double DistanceInMetres(const GeoPoint& a, const GeoPoint& b) {
   const double a_latitude = Radians(a.latitude), a_longitude = Radians(a.longitude);
   const double b_latitude = Radians(b.latitude), b_longitude = Radians(b.longitude);
-  const double u = std::sin((b_latitude - a_latitude) / 2);
-  const double v = std::sin((b_longitude - a_longitude) / 2);
-  return 2.0 * kEarthRadiusMetres *
-         std::asin(std::sqrt(u * u + std::cos(a_latitude) * std::cos(b_latitude) * v * v));
+  const double u = Sine((b_latitude - a_latitude) / 2);
+  const double v = Sine((b_longitude - a_longitude) / 2);
+  const double half_chord = std::sqrt(u * u + Cosine(a_latitude) * Cosine(b_latitude) * v * v);
+  // Of opposite points it may be rounded up.
+  return 2.0 * kEarthRadiusMetres * ArcSine(std::min(half_chord, 1.0));
 }
 
 std::optional<double> GeoShape::DistanceWithin(const GeoPoint& point) const {
@@ -204,15 +207,18 @@ std::optional<double> GeoShape::DistanceWithin(const GeoPoint& point) const {
 }
 
 std::vector<GeoScores> BoxesAround(const GeoShape& shape) {
-  const Area bounds = BoundsOf(shape);
   int steps = StepsForRadius(RadiusAround(shape), shape.centre.latitude);
   Box centre = BoxOf(shape.centre, kLatitudes, steps);
-  if (steps > 1 && NeighboursEndWithin(bounds, centre)) {
-    --steps;
-    centre = BoxOf(shape.centre, kLatitudes, steps);
+  // With one step all boxes are looked through; the shape may be so large that it has no bounds.
+  Area bounds{};
+  if (steps > 1) {
+    bounds = BoundsOf(shape);
+    if (NeighboursEndWithin(bounds, centre)) {
+      --steps;
+      centre = BoxOf(shape.centre, kLatitudes, steps);
+    }
   }
-  // A side of the centre's box that lies outside of the bounds has nothing behind it. With one
-  // step the neighbours meet around the world, and each may be needed.
+  // A side of the centre's box that lies outside of the bounds has nothing behind it.
   const Area area = AreaOf(centre);
   const bool all = steps < 2;
   const bool south = all || !(area.latitude.min < bounds.latitude.min);

@@ -2,8 +2,8 @@
 // longitude and latitude in turn, 26 of each, so that the places of one box of a grid have scores
 // next to each other. Whoever looks for places around a centre reads at most nine boxes.
 //
-// All numbers are made of the same operations in the same order as Redis makes them: distances are
-// shown and stored with all their digits.
+// All numbers are made of the same operations in the same order as Redis makes them, but for sines
+// and cosines (base/trigonometry.h): what a search finds may be stored, and replicas must agree.
 #pragma once
 
 #include <cstdint>

@@ -5,6 +5,8 @@ from generators.words import JUNK, Group, without_order
 ELEMENTS = ([b"%d" % i for i in range(16)] + [b"-3", b"007", b"1.5", b"1e3", b"0x10", b"inf", b" 4"])
 # None that is out of a double's range: Redis takes what an earlier command said of one for its own.
 TEXTS = [b"a", b"ab", b"abc", b"B", b"", b"\xff", b"z z", b"4 "]
+# Keys that no other group knows, so that they never hold anything else: lists have an order.
+LISTS = b"list to sort "
 PATTERNS = [b"weight_*", b"weight_*", b"object_*->field", b"object_*->other", b"nothing_*", b"*",
             b"object_*->", b"weight_*->field", b"sort*", b"*->*", b"#"]
 
@@ -24,7 +26,7 @@ class Sort(Group):
         if a == b or a[0] != "*" or b[0] != "*":
             return a == b
         words = [word.upper() for word in command]
-        if b"BY" in words:
+        if b"BY" in words and not command[1].startswith(LISTS):
             # Elements of one weight, and sets that are not sorted, have no order.
             return len(a[1]) == len(b[1]) and (b"LIMIT" in words or without_order(a) == without_order(b))
         # Redis compares up to the first zero byte.
@@ -36,6 +38,8 @@ class Sort(Group):
     def key(self, kind):
         """Lists, sets and sorted sets have keys of their own, mostly."""
         number = self.rng.randrange(8)
+        if kind == "list" and number < 4:
+            return LISTS + b"%d" % number
         if self.rng.randrange(30):
             number = {"list": number % 3, "set": 3 + number % 2, "sorted set": 5 + number % 2}.get(kind, number)
         return b"sort%d" % number
@@ -57,7 +61,8 @@ class Sort(Group):
     def sort(self):
         rng, words = self.rng, self.words
         read_only = rng.randrange(3) == 0
-        command = [b"SORT_RO" if read_only else b"SORT", self.words.key()]
+        source = self.key("list") if rng.randrange(3) == 0 else self.words.key()
+        command = [b"SORT_RO" if read_only else b"SORT", source]
         alpha = rng.randrange(3) == 0
         by = rng.choice([None, None, b"nosort", rng.choice(PATTERNS)])
         options = []
@@ -83,5 +88,5 @@ class Sort(Group):
             (12, self.weigh),
             (40, self.sort),
             (5, lambda: [b"LRANGE", b"sort7", b"0", b"-1"]),
-            (1, lambda: [b"DEL", self.key("any")]),
+            (1, lambda: [b"DEL", self.key(self.rng.choice(["list", "any"]))]),
         ]
