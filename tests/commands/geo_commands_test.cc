@@ -10,6 +10,12 @@ const char kNotFloat[] = "ERR value is not a valid float";
 const char kWrongType[] = "WRONGTYPE Operation against a key holding the wrong kind of value";
 const char kUnit[] = "ERR unsupported unit provided. please use M, KM, FT, MI";
 
+resp::Value NullArray() {
+  resp::Value value;
+  value.type = resp::Type::kNullArray;
+  return value;
+}
+
 class GeoCommandTest : public CommandTest {
  protected:
   void AddSicily() {
@@ -52,10 +58,10 @@ TEST_F(GeoCommandTest, PositionsAndHashesHaveRedissDigits) {
   AddSicily();
   EXPECT_EQ(
       Run({"GEOPOS", "Sicily", "Palermo", "none"}),
-      Array({Bulks({"13.36138933897018433", "38.11555639549629859"}), resp::Value::NullArray()}));
+      Array({Bulks({"13.36138933897018433", "38.11555639549629859"}), NullArray()}));
   EXPECT_EQ(Run({"GEOHASH", "Sicily", "Palermo", "none", "Catania"}),
             Array({Bulk("sqc8b49rny0"), Null(), Bulk("sqdtr74hyu0")}));
-  EXPECT_EQ(Run({"GEOPOS", "absent", "m"}), Array({resp::Value::NullArray()}));
+  EXPECT_EQ(Run({"GEOPOS", "absent", "m"}), Array({NullArray()}));
   EXPECT_EQ(Run({"GEOHASH", "absent", "m"}), Array({Null()}));
   EXPECT_EQ(Run({"GEOPOS", "Sicily"}), Array({}));
   protocol_ = 3;
