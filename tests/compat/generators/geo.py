@@ -1,5 +1,7 @@
 """Places: sorted sets whose scores are cells of a grid."""
 
+import math
+
 from generators.words import JUNK, Group
 
 UNITS = [b"m", b"km", b"ft", b"mi", b"M", b"Km"]
@@ -9,12 +11,29 @@ MISTAKES = JUNK + [b"180.0001", b"-85.1", b"1e300", b"COUNT", b"STORE", b"ANY", 
                    b"WITHDIST", b"miles"]
 
 
+# Only here: their last digits may differ, as sines do.
+DISTANCES = [b"distances %d" % i for i in range(3)]
+
+
+def distances_agree(command, a, b, tolerance_ms):
+    if a == b or command[1] not in DISTANCES or a[0] != "*" or len(a[1]) != len(b[1]):
+        return a == b
+    words = [[word for item in reply[1] for word in (item[1] if item[0] == "*" else [item])]
+             for reply in (a, b)]  # RESP3 has pairs
+    return all(math.isclose(float(x[1]), float(y[1]), rel_tol=1e-14) if i % 2 else x == y
+               for i, (x, y) in enumerate(zip(*words)))
+
+
 class Geo(Group):
     name = "geo"
     weight = 2
 
+    def rules(self):
+        return {b"ZRANGE": distances_agree}
+
     def junk(self, command):
-        return MISTAKES
+        # A mistake must not store distances under a key that others read.
+        return [] if any(word in DISTANCES for word in command) else MISTAKES
 
     def member(self):
         return b"m%d" % self.rng.randrange(self.rng.choice([5, 40, 400]))
@@ -82,13 +101,16 @@ class Geo(Group):
         store = not name.endswith(b"_RO") and rng.randrange(4) == 0
         options = self.options(store)
         if store:
-            options.append([words.word(rng.choice([b"STORE", b"STOREDIST"])), words.key()])
+            options.append(rng.choice([[words.word(b"STORE"), words.key()],
+                                       [words.word(b"STOREDIST"), rng.choice(DISTANCES)]]))
         return command + self.joined(options)
 
     def search(self):
         rng, words = self.rng, self.words
         store = rng.randrange(4) == 0
-        command = [b"GEOSEARCHSTORE", words.key()] if store else [b"GEOSEARCH"]
+        distances = store and rng.randrange(2) == 0
+        target = rng.choice(DISTANCES) if distances else words.key()
+        command = [b"GEOSEARCHSTORE", target] if store else [b"GEOSEARCH"]
         command.append(words.key())
         options = self.options(store)
         options.append(rng.choice([[words.word(b"FROMMEMBER"), self.member()],
@@ -98,7 +120,7 @@ class Geo(Group):
             [words.word(b"BYBOX"), self.distance(), self.distance(), rng.choice(UNITS)]]))
         if rng.randrange(30) == 0:
             options.append(rng.choice(options))
-        if store and rng.randrange(2):
+        if distances:
             options.append([words.word(b"STOREDIST")])
         return command + self.joined(options)
 
@@ -109,14 +131,14 @@ class Geo(Group):
         rng, words = self.rng, self.words
         return [
             (20, self.add),
-            (0, self.any_scores),
+            (1, self.any_scores),
             (5, lambda: [b"GEOPOS", words.key()] + self.members()),
             (5, lambda: [b"GEOHASH", words.key()] + self.members()),
             (6, lambda: [b"GEODIST", words.key(), self.member(), self.member()]
              + rng.choice([[], [rng.choice(UNITS)]])),
             (15, self.radius),
             (25, self.search),
-            (0, lambda: [b"ZRANGE", words.key(), b"0", b"-1", b"WITHSCORES"]),
-            (0, lambda: [b"ZREM", words.key()] + [self.member() for _ in range(3)]),
+            (4, lambda: [b"ZRANGE", rng.choice(DISTANCES + [words.key()]), b"0", b"-1", b"WITHSCORES"]),
+            (1, lambda: [b"ZREM", words.key()] + [self.member() for _ in range(3)]),
             (0.4, lambda: [b"DEL", words.key()]),
         ]
