@@ -74,6 +74,10 @@ void Dispatcher::BeginTurn() {
   in_turn_ = true;
   turn_wall_ms_ = server_->clock().WallMs();
   turn_boot_ns_ = server_->clock().BootNs();
+  TakeLimits();
+}
+
+void Dispatcher::TakeLimits() {
   uint64_t version = server_->limits_version();
   if (version == limits_version_) return;
   limits_version_ = version;
@@ -458,6 +462,8 @@ void Dispatcher::Handle(replica::ReadPermission permission) {
 }
 
 void Dispatcher::RunReads(const engine::View& view, ReadGroup* group) {
+  // A CONFIG SET of the same turn is in front of them.
+  TakeLimits();
   int64_t before_ns = server_->clock().BootNs();
   size_t next_arg = 0;
   size_t next_byte = 0;

@@ -127,10 +127,12 @@ TEST_F(DispatcherTest, EncodingsAreShownUnderTheNodesLimits) {
   EXPECT_EQ(Replies(session), ":1\r\n$8\r\nlistpack\r\n");
   Limits limits;
   limits.encoding.hash_max_listpack_entries = 0;
+  // In the middle of a turn, as CONFIG SET does it.
+  ASSERT_TRUE(Send(session, {"PING"}));
   server_->SetLimits(limits);
   ASSERT_TRUE(Send(session, {"OBJECT", "ENCODING", "k"}));
   dispatcher_->EndOfTurn();
-  EXPECT_EQ(Replies(session), "$9\r\nhashtable\r\n");
+  EXPECT_EQ(Replies(session), "+PONG\r\n$9\r\nhashtable\r\n");
 }
 
 TEST_F(DispatcherTest, AReadDoesNotSeeTheWriteBehindIt) {
