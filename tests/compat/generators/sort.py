@@ -31,7 +31,6 @@ class Sort(Group):
     def junk(self, command):
         if PROBE in command or b"BY" in [word.upper() for word in command]:
             return []
-        # Redis compares up to the first zero byte.
         return [word for word in JUNK if b"\0" not in word]
 
     def rules(self):
@@ -48,7 +47,9 @@ class Sort(Group):
         if b"BY" in words and command[1] not in LISTS:
             # Elements of one weight, and sets that are not sorted, have no order.
             return len(a[1]) == len(b[1]) and (b"LIMIT" in words or without_order(a) == without_order(b))
-        return False
+        # Redis compares up to the first zero byte, which other groups' strings may have.
+        return b"ALPHA" in words and any(b"\0" in (word or b"") for _, word in a[1] + b[1]) and (
+            without_order(a) == without_order(b) or b"LIMIT" in words)
 
     def element(self):
         return self.rng.choice(TEXTS if self.rng.randrange(30) == 0 else ELEMENTS)
