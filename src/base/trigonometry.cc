@@ -40,11 +40,17 @@ constexpr auto kSine = Factorials(1);
 constexpr auto kCosine = Factorials(0);
 constexpr auto kArcSine = ArcCoefficients();
 
+// Two sums beside one another: a processor does not have to wait for each step.
 template <size_t kSize>
 long double Evaluate(const std::array<long double, kSize>& terms, long double x) {
-  long double sum = 0;
-  for (size_t i = kSize; i-- > 0;) sum = sum * x + terms[i];
-  return sum;
+  static_assert(kSize % 2 == 1);
+  const long double square = x * x;
+  long double even = terms[kSize - 1], odd = 0;
+  for (size_t i = kSize - 1; i >= 2; i -= 2) {
+    odd = odd * square + terms[i - 1];
+    even = even * square + terms[i - 2];
+  }
+  return even + odd * x;
 }
 
 // The sine of x + quarters * pi/2.

@@ -201,8 +201,13 @@ std::optional<double> GeoShape::DistanceWithin(const GeoPoint& point) const {
     }
     return DistanceInMetres(centre, point);
   }
+  // Most of those without are too far north or south, which is told without a sine.
+  const double limit = radius * metres_per_unit;
+  constexpr double kMoreThanRounding = 1 + 1e-9;
+  const double up = kEarthRadiusMetres * std::fabs(Radians(point.latitude - centre.latitude));
+  if (up > limit * kMoreThanRounding) return std::nullopt;
   const double distance = DistanceInMetres(centre, point);
-  if (distance > radius * metres_per_unit) return std::nullopt;
+  if (distance > limit) return std::nullopt;
   return distance;
 }
 
