@@ -241,17 +241,39 @@ constexpr CommandSpec Row(std::string_view name, int arity, uint32_t flags, Hand
           "bitmap", since, complexity, summary,    {},         {keys, {}}};
 }
 
+// BITFIELD only reads where all that it does is GET.
+std::vector<KeyUse> FindBitfieldKeys(Args args) {
+  for (size_t i = 2; i < args.size(); ++i) {
+    const size_t left = args.size() - i - 1;
+    if (EqualsIgnoreCase(args[i], "GET") && left >= 2) {
+      i += 2;
+    } else if (EqualsIgnoreCase(args[i], "OVERFLOW") && left >= 1) {
+      ++i;
+    } else {
+      return {{1, KeyAccess::kRW, kKeyAccess | kKeyUpdate}};
+    }
+  }
+  return {{1, KeyAccess::kRO, kKeyAccess}};
+}
+
+constexpr CommandSpec BitfieldRow() {
+  CommandSpec row =
+      Row("bitfield", -2, kWrite | kDenyOom, Bitfield,
+          {kFirst, KeyAccess::kRW, kKeyAccess | kKeyUpdate | kKeyVariableFlags,
+           "This command allows both access and modification of the key"},
+          "3.2.0", "O(1) for each field that is read, and O(N) in the new value if one is written.",
+          "Reads, sets and increments integers of any width within a string.");
+  row.find_keys = FindBitfieldKeys;
+  return row;
+}
+
 constexpr CommandSpec kTable[] = {
     Row("setbit", 4, kWrite | kDenyOom, SetBit, {kFirst, KeyAccess::kRW, kKeyAccess | kKeyUpdate},
         "2.2.0", "O(N) in the length of the new value.",
         "Sets or clears a bit of a string and returns the one before it."),
     Row("getbit", 3, kReadonly | kFast, GetBit, {kFirst, KeyAccess::kRO, kKeyAccess}, "2.2.0",
         "O(1)", "Returns a bit of a string."),
-    Row("bitfield", -2, kWrite | kDenyOom, Bitfield,
-        {kFirst, KeyAccess::kRW, kKeyAccess | kKeyUpdate | kKeyVariableFlags,
-         "This command allows both access and modification of the key"},
-        "3.2.0", "O(1) for each field that is read, and O(N) in the new value if one is written.",
-        "Reads, sets and increments integers of any width within a string."),
+    BitfieldRow(),
     Row("bitfield_ro", -2, kReadonly | kFast, BitfieldReadOnly,
         {kFirst, KeyAccess::kRO, kKeyAccess}, "6.0.0", "O(1) for each field.",
         "Reads integers of any width within a string."),

@@ -131,6 +131,8 @@ struct Handler {
   ReadHandler read = nullptr;
   WriteHandler write = nullptr;
   LocalHandler local = nullptr;
+  // Of a command that is both local and a read: whether it is a read with these arguments.
+  bool (*is_read)(Args args) = nullptr;
   constexpr Handler() = default;
   constexpr Handler(ReadHandler h) : read(h) {}    // NOLINT: conversion is the point
   constexpr Handler(WriteHandler h) : write(h) {}  // NOLINT
@@ -165,6 +167,8 @@ std::span<const CommandSpec> ListCommands();
 std::span<const CommandSpec> SetCommands();
 std::span<const CommandSpec> SortedSetCommands();
 std::span<const CommandSpec> StreamCommands();
+std::span<const CommandSpec> GeoCommands();
+std::span<const CommandSpec> SortCommands();
 std::span<const CommandSpec> GenericCommands();
 
 }  // namespace metastore::commands

@@ -40,8 +40,8 @@ class ReadContext {
   int db() const { return db_; }
   int64_t now_ms() const { return view_.now_ms(); }
   // This node's; only what is shown may depend on it.
-  const types::EncodingLimits& encoding_limits() const { return encoding_limits_; }
-  void set_encoding_limits(const types::EncodingLimits& limits) { encoding_limits_ = limits; }
+  const types::EncodingLimits& encoding_limits() const { return *encoding_limits_; }
+  void set_encoding_limits(const types::EncodingLimits* limits) { encoding_limits_ = limits; }
   // The same sequence each time it is called.
   Random random() const { return Random(seed_); }
 
@@ -49,7 +49,7 @@ class ReadContext {
   const engine::View& view_;
   int db_;
   uint64_t seed_;
-  types::EncodingLimits encoding_limits_;
+  const types::EncodingLimits* encoding_limits_ = &types::kDefaultEncodingLimits;
 };
 
 class WriteContext {

@@ -13,12 +13,8 @@
 #include "commands/errors.h"
 #include "commands/expire_time.h"
 #include "commands/scan_options.h"
-#include "types/collection.h"
-#include "types/hash.h"
+#include "types/inspect.h"
 #include "types/keyspace.h"
-#include "types/list.h"
-#include "types/set.h"
-#include "types/sorted_set.h"
 #include "types/string.h"
 
 namespace metastore::commands {
@@ -308,29 +304,9 @@ Status SwapDb(WriteContext& ctx, Args args, resp::Writer& reply) {
   return Status::Ok();
 }
 
-std::string_view EncodingOf(const Record& record, const types::EncodingLimits& limits) {
-  if (record.header().type == types::Type::kString) return types::StringEncoding(record);
-  std::string_view rest = record.payload();
-  const types::CollectionHeader collection = types::CollectionHeader::Take(&rest);
-  switch (record.header().type) {
-    case types::Type::kList:
-      return types::ListEncoding(collection, limits);
-    case types::Type::kSet:
-      return types::SetEncoding(collection, limits);
-    case types::Type::kHash:
-      return types::HashEncoding(collection, limits);
-    case types::Type::kZset:
-      return types::SortedSetEncoding(collection, limits);
-    case types::Type::kStream:
-      return "stream";
-    default:
-      CheckFailed(__FILE__, __LINE__, "a type without encodings");
-  }
-}
-
 Status ObjectEncoding(ReadContext& ctx, Args args, resp::Writer& reply) {
   std::optional<Record> record = types::Find(ctx.view(), ctx.db(), args[2]);
-  record ? reply.Bulk(EncodingOf(*record, ctx.encoding_limits())) : reply.Null();
+  record ? reply.Bulk(types::EncodingName(*record, ctx.encoding_limits())) : reply.Null();
   return Status::Ok();
 }
 

@@ -81,6 +81,13 @@ Result<std::vector<KeyUse>> CommandGetKeys(const CommandSpec& spec, Args args) {
     return errors::Custom("ERR Invalid number of arguments specified for command");
   }
   std::vector<KeyUse> keys = FindKeys(spec, args);
+  // Keys that may be left out, but were looked for: Redis then shows none at all.
+  for (const KeySpec& key_spec : KeySpecsOf(spec)) {
+    if (spec.find_keys == nullptr && key_spec.search == KeySearch::kIndex &&
+        key_spec.range.first >= static_cast<int>(args.size())) {
+      keys.clear();
+    }
+  }
   if (keys.empty()) return errors::Custom("ERR Invalid arguments specified for command");
   return keys;
 }

@@ -374,12 +374,27 @@ constexpr CommandSpec Row(std::string_view name, int arity, uint32_t flags, Hand
           "string", since, complexity, summary,    {},         {keys, {}}};
 }
 
+// SET reads the key where GET asks for the old value.
+std::vector<KeyUse> FindSetKeys(Args args) {
+  for (std::string_view option : args.subspan(3)) {
+    if (EqualsIgnoreCase(option, "GET")) return {{1, KeyAccess::kRW, kKeyAccess | kKeyUpdate}};
+  }
+  return {{1, KeyAccess::kOW, kKeyUpdate}};
+}
+
+constexpr CommandSpec SetRow() {
+  CommandSpec row =
+      Row("set", -3, kWrite | kDenyOom, Set,
+          {kFirst, KeyAccess::kRW, kKeyAccess | kKeyUpdate | kKeyVariableFlags,
+           "RW and ACCESS due to the optional `GET` argument"},
+          "1.0.0", "O(1)",
+          "Stores a string, replacing a value of any type; takes conditions and an expiry.");
+  row.find_keys = FindSetKeys;
+  return row;
+}
+
 constexpr CommandSpec kTable[] = {
-    Row("set", -3, kWrite | kDenyOom, Set,
-        {kFirst, KeyAccess::kRW, kKeyAccess | kKeyUpdate | kKeyVariableFlags,
-         "RW and ACCESS due to the optional `GET` argument"},
-        "1.0.0", "O(1)",
-        "Stores a string, replacing a value of any type; takes conditions and an expiry."),
+    SetRow(),
     Row("get", 2, kReadonly | kFast, Get, {kFirst, KeyAccess::kRO, kKeyAccess}, "1.0.0", "O(1)",
         "Returns a string."),
     Row("getex", -2, kWrite | kFast, GetEx,

@@ -318,6 +318,7 @@ int Main(const std::vector<std::string>& flags) {
   options.disk_reserve_bytes = static_cast<uint64_t>(settings->disk_reserve_bytes);
   options.log_flush_bytes = static_cast<uint64_t>(settings->log_flush_bytes);
   options.active_expire = settings->active_expire;
+  options.encoding_limits = server::EncodingLimitsOf(*settings);
   options.find_command = FindCommand;
   options.cluster = identity.cluster_id;
   options.seeds = founding.seeds;

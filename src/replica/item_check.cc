@@ -40,8 +40,11 @@ Result<const commands::CommandSpec*> CheckItem(const Item& item, CommandFinder f
   if (spec->arity > 0 ? argc != spec->arity : argc < -spec->arity) {
     return Bad(name + " with " + std::to_string(argc) + " arguments");
   }
-  const bool runs = item.kind == ItemKind::kWrite ? spec->handler.write != nullptr
-                                                  : spec->handler.read != nullptr;
+  const commands::Handler& handler = spec->handler;
+  const bool runs =
+      item.kind == ItemKind::kWrite
+          ? handler.write != nullptr
+          : handler.read != nullptr && (handler.is_read == nullptr || handler.is_read(item.args));
   if (!runs) return Bad(name + " as the wrong kind of item");
   return spec;
 }

@@ -144,6 +144,8 @@ class Replica {
   // Below the disk reserve: commands that may grow the data are to be refused.
   virtual bool DiskNearlyFull() const = 0;
   virtual void SetActiveExpire(bool on) = 0;                 // DEBUG SET-ACTIVE-EXPIRE
+  // For reads that ride in the log.
+  virtual void SetEncodingLimits(const types::EncodingLimits& limits) = 0;
   virtual void TransferLeadership(raft::NodeId target) = 0;  // 0: any
   // On any node; a follower asks the leader. `done` is called in the raft role, exactly once.
   virtual void ChangeMembership(MembershipChange change,

@@ -245,6 +245,7 @@ void StateMachine::RunItem(const Item& item, std::string* out) {
     status = (*spec)->handler.write(context, item.args, reply);
   } else {
     commands::ReadContext context(txn, item.db);
+    context.set_encoding_limits(&encoding_limits_);
     status = (*spec)->handler.read(context, item.args, reply);
   }
   if (!status.ok()) {

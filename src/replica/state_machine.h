@@ -1,6 +1,6 @@
 // StateMachine: applies committed entries to the engine, in log order, each batch once. From the
 // same log every replica computes the same bytes: time and chance come from the entry, and
-// nothing here looks at the node's own configuration or clock. apply role.
+// nothing that changes it looks at the node's own configuration or clock. apply role.
 #pragma once
 
 #include <cstdint>
@@ -53,6 +53,8 @@ class StateMachine {
   // Asked before a large reply is kept: whether a lane may hold that many bytes more.
   using ReplyRoom = std::function<bool(Lane lane, size_t bytes)>;
   void set_reply_room(ReplyRoom room) { reply_room_ = std::move(room); }
+  // This node's, for its own reads in the log.
+  void set_encoding_limits(const types::EncodingLimits& limits) { encoding_limits_ = limits; }
 
   // Applies one entry into the engine's Txn; the effects are visible after Commit, and only then
   // may the replies, added to *replies, leave. CHECKs that entries come in order and that every
@@ -118,6 +120,7 @@ class StateMachine {
   std::vector<DigestPoint> digest_points_;
   Item item_;  // reused
   ReplyRoom reply_room_;
+  types::EncodingLimits encoding_limits_;
   size_t turn_reply_bytes_ = 0;  // of replies since the last Commit
   std::string unsent_;           // replies of other nodes' commands go here and are forgotten
 };

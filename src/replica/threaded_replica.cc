@@ -135,6 +135,7 @@ class ThreadedReplica : public Replica,
     state_machine_.set_reply_room([this](Lane lane, size_t bytes) {
       return lane >= lanes_.size() || lanes_[lane]->HasRoomForReplies(bytes);
     });
+    state_machine_.set_encoding_limits(options.encoding_limits);
     state_machine_.AdoptMembership(log->start_membership());
     applied_membership_ = state_machine_.membership();
     passed_membership_ = applied_membership_.index;
@@ -215,6 +216,9 @@ class ThreadedReplica : public Replica,
     });
   }
   void SetActiveExpire(bool on) override { active_expire_.store(on); }
+  void SetEncodingLimits(const types::EncodingLimits& limits) override {
+    apply_inbox_.Put([this, limits] { state_machine_.set_encoding_limits(limits); });
+  }
   void TransferLeadership(raft::NodeId target) override {
     PostBack([this, target] { driver_->TransferLeadership(target); });
   }

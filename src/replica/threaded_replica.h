@@ -41,6 +41,7 @@ struct ThreadedReplicaOptions {
   // The engine is flushed when the log above its flushed index grows past this.
   uint64_t log_flush_bytes = 256 << 20;
   bool active_expire = true;
+  types::EncodingLimits encoding_limits;
   CommandFinder find_command = nullptr;
 };
 

@@ -67,13 +67,16 @@ void Writer::NullArray() { out_->append(protocol_ >= 3 ? "_\r\n" : "*-1\r\n"); }
 
 void Writer::Double(double value) {
   char digits[kMaxDoubleChars];
-  std::string_view text(digits, FormatDouble(value, digits));
+  DoubleDigits({digits, FormatDouble(value, digits)});
+}
+
+void Writer::DoubleDigits(std::string_view digits) {
   if (protocol_ < 3) {
-    Bulk(text);
+    Bulk(digits);
     return;
   }
   out_->push_back(',');
-  out_->append(text);
+  out_->append(digits);
   out_->append("\r\n", 2);
 }
 

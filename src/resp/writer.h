@@ -31,6 +31,8 @@ class Writer {
   void Null();                              // RESP2: null bulk string
   void NullArray();                         // RESP3 has one null only
   void Double(double value);                // RESP2: bulk string
+  // The same with digits of the caller's choice.
+  void DoubleDigits(std::string_view digits);
   void Bool(bool value);                    // RESP2: 1 or 0
   void BigNumber(std::string_view digits);  // RESP2: bulk string
   void Verbatim(std::string_view text, std::string_view format = "txt");  // RESP2: bulk string

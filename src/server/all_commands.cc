@@ -14,6 +14,8 @@ const CommandTable& CommandTable::All() {
       commands::SetCommands(),
       commands::SortedSetCommands(),
       commands::StreamCommands(),
+      commands::GeoCommands(),
+      commands::SortCommands(),
       commands::GenericCommands(),
       ConnectionCommands(),
       ServerCommands(),

@@ -29,6 +29,9 @@ constexpr size_t kMaxConfigFileBytes = 4 << 20;
 constexpr int64_t kMaxMembers = 64;
 constexpr int64_t kFirstRedisPort = 6379;
 
+constexpr std::string_view kWithoutEffect =
+    "Taken for clients that set it in Redis; the form of what is stored is every replica's.";
+
 constexpr OptionSpec kOptions[] = {
     {"id", kInteger, &Settings::id, "", "1", 1, kMaxMembers, kAtStart, "",
      "This node's number: its place in `cluster`, counted from 1."},
@@ -105,6 +108,36 @@ constexpr OptionSpec kOptions[] = {
      kAtStart, "", "Free disk below which writes are refused, so that deletes always have room."},
     {"active-expire", kBool, &Settings::active_expire, "", "yes", 0, 0, kAtRunTime, "",
      "Delete keys when they expire, not only when they are next written; reads hide them anyway."},
+    {"hash-max-listpack-entries", kInteger, &Settings::hash_max_listpack_entries, "", "512", 0,
+     INT64_MAX, kAtRunTime, "", "OBJECT ENCODING of a hash that had more fields is hashtable.",
+     "hash-max-ziplist-entries"},
+    {"hash-max-listpack-value", kMemory, &Settings::hash_max_listpack_value, "bytes", "64", 0,
+     kMaxBytes, kAtRunTime, "", "OBJECT ENCODING of a hash that had a longer value is hashtable.",
+     "hash-max-ziplist-value"},
+    {"set-max-intset-entries", kInteger, &Settings::set_max_intset_entries, "", "512", 0, INT64_MAX,
+     kAtRunTime, "", "OBJECT ENCODING of a set that had more members is hashtable."},
+    {"zset-max-listpack-entries", kInteger, &Settings::zset_max_listpack_entries, "", "128", 0,
+     INT64_MAX, kAtRunTime, "",
+     "OBJECT ENCODING of a sorted set that had more members is skiplist.",
+     "zset-max-ziplist-entries"},
+    {"zset-max-listpack-value", kMemory, &Settings::zset_max_listpack_value, "bytes", "64", 0,
+     kMaxBytes, kAtRunTime, "",
+     "OBJECT ENCODING of a sorted set that had a longer member is skiplist.",
+     "zset-max-ziplist-value"},
+    {"set-max-listpack-entries", kInteger, &Settings::set_max_listpack_entries, "", "128", 0,
+     INT64_MAX, kAtRunTime, "", kWithoutEffect},
+    {"set-max-listpack-value", kMemory, &Settings::set_max_listpack_value, "bytes", "64", 0,
+     kMaxBytes, kAtRunTime, "", kWithoutEffect},
+    {"list-max-listpack-size", kInteger, &Settings::list_max_listpack_size, "", "-2", INT32_MIN,
+     INT32_MAX, kAtRunTime, "", kWithoutEffect, "list-max-ziplist-size"},
+    {"list-compress-depth", kInteger, &Settings::list_compress_depth, "", "0", 0, INT32_MAX,
+     kAtRunTime, "", kWithoutEffect},
+    {"stream-node-max-bytes", kMemory, &Settings::stream_node_max_bytes, "bytes", "4kb", 0,
+     kMaxBytes, kAtRunTime, "", kWithoutEffect},
+    {"stream-node-max-entries", kInteger, &Settings::stream_node_max_entries, "", "100", 0,
+     INT64_MAX, kAtRunTime, "", kWithoutEffect},
+    {"hll-sparse-max-bytes", kMemory, &Settings::hll_sparse_max_bytes, "bytes", "3000", 0,
+     kMaxBytes, kAtRunTime, "", kWithoutEffect},
 };
 
 constexpr FixedOption kFixedOptions[] = {
@@ -121,6 +154,7 @@ constexpr FixedOption kFixedOptions[] = {
 const OptionSpec* FindOption(std::string_view name) {
   for (const OptionSpec& option : kOptions) {
     if (EqualsIgnoreCase(option.name, name)) return &option;
+    if (!option.alias.empty() && EqualsIgnoreCase(option.alias, name)) return &option;
   }
   return nullptr;
 }
@@ -736,7 +770,9 @@ std::vector<Config::Pair> Config::Get(std::span<const std::string_view> patterns
   };
   std::vector<Pair> pairs;
   for (const OptionSpec& option : kOptions) {
-    if (wanted(option.name)) pairs.emplace_back(option.name, FormatValue(option, *now));
+    for (std::string_view name : {option.name, option.alias}) {
+      if (!name.empty() && wanted(name)) pairs.emplace_back(name, FormatValue(option, *now));
+    }
   }
   for (const FixedOption& option : kFixedOptions) {
     if (wanted(option.name)) pairs.emplace_back(option.name, option.value);
@@ -802,6 +838,17 @@ Limits LimitsOf(const Settings& settings) {
   limits.output_soft_s = settings.client_output_buffer_limit.normal.soft_s;
   limits.output_memory_bytes = static_cast<uint64_t>(settings.output_memory_bytes);
   limits.max_inflight_bytes = static_cast<uint64_t>(settings.max_inflight_bytes);
+  limits.encoding = EncodingLimitsOf(settings);
+  return limits;
+}
+
+types::EncodingLimits EncodingLimitsOf(const Settings& settings) {
+  types::EncodingLimits limits;
+  limits.hash_max_listpack_entries = static_cast<uint64_t>(settings.hash_max_listpack_entries);
+  limits.hash_max_listpack_value = static_cast<uint64_t>(settings.hash_max_listpack_value);
+  limits.set_max_intset_entries = static_cast<uint64_t>(settings.set_max_intset_entries);
+  limits.zset_max_listpack_entries = static_cast<uint64_t>(settings.zset_max_listpack_entries);
+  limits.zset_max_listpack_value = static_cast<uint64_t>(settings.zset_max_listpack_value);
   return limits;
 }
 

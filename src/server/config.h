@@ -18,6 +18,7 @@
 #include "base/mutex.h"
 #include "base/status.h"
 #include "server/limits.h"
+#include "types/encoding.h"
 
 namespace metastore::server {
 
@@ -86,6 +87,22 @@ struct Settings {
   int64_t write_buffer_bytes = 0;
   int64_t disk_reserve_bytes = 0;
   bool active_expire = false;
+
+  // What OBJECT ENCODING shows.
+  int64_t hash_max_listpack_entries = 0;
+  int64_t hash_max_listpack_value = 0;
+  int64_t set_max_intset_entries = 0;
+  int64_t zset_max_listpack_entries = 0;
+  int64_t zset_max_listpack_value = 0;
+
+  // Redis's, without effect here.
+  int64_t set_max_listpack_entries = 0;
+  int64_t set_max_listpack_value = 0;
+  int64_t list_max_listpack_size = 0;
+  int64_t list_compress_depth = 0;
+  int64_t stream_node_max_bytes = 0;
+  int64_t stream_node_max_entries = 0;
+  int64_t hll_sparse_max_bytes = 0;
 };
 
 enum class OptionType : uint8_t {
@@ -115,8 +132,9 @@ struct OptionSpec {
   int64_t min = 0;                 // kInteger and kMemory
   int64_t max = 0;
   OptionChange change = OptionChange::kAtStart;
-  std::string_view choices;  // kChoice: separated by spaces
-  std::string_view why;      // one line
+  std::string_view choices;     // kChoice: separated by spaces
+  std::string_view why;         // one line
+  std::string_view alias = {};  // an older name that Redis still takes
 };
 
 std::span<const OptionSpec> Options();
@@ -185,5 +203,6 @@ class Config {
 
 // What the loops need of it.
 Limits LimitsOf(const Settings& settings);
+types::EncodingLimits EncodingLimitsOf(const Settings& settings);
 
 }  // namespace metastore::server

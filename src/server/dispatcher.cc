@@ -74,6 +74,10 @@ void Dispatcher::BeginTurn() {
   in_turn_ = true;
   turn_wall_ms_ = server_->clock().WallMs();
   turn_boot_ns_ = server_->clock().BootNs();
+  TakeLimits();
+}
+
+void Dispatcher::TakeLimits() {
   uint64_t version = server_->limits_version();
   if (version == limits_version_) return;
   limits_version_ = version;
@@ -179,7 +183,7 @@ bool Dispatcher::Dispatch(Session* session, Args args) {
       return false;
     }
   }
-  if (handler.local != nullptr) {
+  if (handler.local != nullptr && (handler.is_read == nullptr || !handler.is_read(args))) {
     Taken(session, command, args);
     RunLocal(session, command, args);
     return true;
@@ -458,6 +462,8 @@ void Dispatcher::Handle(replica::ReadPermission permission) {
 }
 
 void Dispatcher::RunReads(const engine::View& view, ReadGroup* group) {
+  // A CONFIG SET of the same turn is in front of them.
+  TakeLimits();
   int64_t before_ns = server_->clock().BootNs();
   size_t next_arg = 0;
   size_t next_byte = 0;
@@ -484,6 +490,7 @@ void Dispatcher::RunReads(const engine::View& view, ReadGroup* group) {
     size_t start = out->size();
     resp::Writer writer(out, read.protocol);
     commands::ReadContext context(view, read.db);
+    context.set_encoding_limits(&limits_.encoding);
     Status status = read.command->spec->handler.read(context, args_scratch_, writer);
     if (!status.ok()) {
       out->resize(start);

@@ -142,6 +142,7 @@ class Dispatcher {
   void SubmitChange(Session* session, const Command* command, commands::Args args,
                     replica::MembershipChange change);
   void ServeReads();
+  void TakeLimits();
   void RunReads(const engine::View& view, ReadGroup* group);
   void Park(const QueuedRead& read, const std::vector<std::string_view>& args);
   void Unpark();

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "types/encoding.h"
+
 namespace metastore::server {
 
 struct Limits {
@@ -29,6 +31,8 @@ struct Limits {
 
   // Bytes of commands handed to the replica and unanswered, all loops together.
   uint64_t max_inflight_bytes = uint64_t{64} << 20;
+
+  types::EncodingLimits encoding;
 };
 
 }  // namespace metastore::server

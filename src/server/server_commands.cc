@@ -3,7 +3,10 @@
 // is true of this server in the form that tools read.
 #include <algorithm>
 #include <chrono>
+#include <cinttypes>
+#include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -18,6 +21,7 @@
 #include "server/local_context.h"
 #include "server/local_spec.h"
 #include "server/memory.h"
+#include "types/inspect.h"
 #include "types/keyspace.h"
 
 namespace metastore::server {
@@ -25,6 +29,9 @@ namespace {
 
 using namespace commands;  // NOLINT: the names of flags and categories fill the tables
 using resp::Writer;
+
+// Of a spread collection, where nothing else is asked for.
+constexpr int64_t kSampledRows = 5;
 
 Status Syntax() { return Status(Code::kSyntax); }
 Status Error(std::string_view line) { return errors::Custom(line); }
@@ -52,6 +59,7 @@ Status ConfigSet(LocalContext& ctx, Args args, Writer& reply) {
     if (before.active_expire != now.active_expire) {
       server.replica().SetActiveExpire(now.active_expire);
     }
+    server.replica().SetEncodingLimits(EncodingLimitsOf(now));
   }));
   reply.Ok();
   return Status::Ok();
@@ -213,15 +221,79 @@ Status DebugUnknown(std::string_view subcommand) {
                std::string(subcommand.substr(0, 128)) + "'. Try DEBUG HELP.");
 }
 
+// What looks at data waits for it as other reads do.
+bool IsDebugRead(Args args) {
+  return (EqualsIgnoreCase(args[1], "OBJECT") && args.size() == 3) ||
+         (EqualsIgnoreCase(args[1], "DIGEST") && args.size() == 2) ||
+         EqualsIgnoreCase(args[1], "DIGEST-VALUE");
+}
+
+std::string Hex(const types::DataDigest& digest) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (unsigned char byte : digest) {
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
+}
+
+// In the shape that tools take apart. The address is the modification index, the length what is
+// stored, and reads leave no trace.
+Status DebugObject(ReadContext& ctx, std::string_view key, Writer& reply) {
+  const std::optional<types::Record> record = types::Find(ctx.view(), ctx.db(), key);
+  if (!record) return Status(Code::kNoSuchKey);
+  const uint64_t bytes = types::StoredBytes(ctx.view(), key, *record, kSampledRows);
+  constexpr int64_t kClockPeriod = 1 << 24;
+  char text[200];
+  std::snprintf(text, sizeof text,
+                "Value at:0x%" PRIx64 " refcount:1 encoding:%s serializedlength:%" PRIu64
+                " lru:%" PRId64 " lru_seconds_idle:0",
+                record->header().version,
+                std::string(types::EncodingName(*record, ctx.encoding_limits())).c_str(), bytes,
+                ctx.now_ms() / 1000 % kClockPeriod);
+  reply.SimpleString(text);
+  return Status::Ok();
+}
+
+Status DebugRead(ReadContext& ctx, Args args, Writer& reply) {
+  if (EqualsIgnoreCase(args[1], "OBJECT")) return DebugObject(ctx, args[2], reply);
+  if (EqualsIgnoreCase(args[1], "DIGEST")) {
+    reply.SimpleString(Hex(types::DigestOfAll(ctx.view())));
+    return Status::Ok();
+  }
+  reply.Array(args.size() - 2);
+  for (std::string_view key : args.subspan(2)) {
+    const std::optional<types::Record> record = types::Find(ctx.view(), ctx.db(), key);
+    reply.SimpleString(Hex(record ? types::DigestOfValue(ctx.view(), ctx.db(), key, *record)
+                                  : types::DataDigest()));
+  }
+  return Status::Ok();
+}
+
 Status Debug(LocalContext& ctx, Args args, Writer& reply) {
   if (args.size() == 2 && EqualsIgnoreCase(args[1], "HELP")) {
     WriteHelp(
         "DEBUG",
-        {"SET-ACTIVE-EXPIRE <0|1>",
+        {"DIGEST", "    Output a hex signature representing the current DB content.",
+         "DIGEST-VALUE <key> [<key> ...]",
+         "    Output a hex signature of the values of all the specified keys.", "OBJECT <key>",
+         "    Show low level info about `key` and associated value.", "RELOAD [option ...]",
+         "    Does nothing: what is on disk is what is served.", "SET-ACTIVE-EXPIRE <0|1>",
          "    Setting it to 0 disables expiring keys in background when they are not",
          "    accessed (otherwise the Redis behavior). Setting it to 1 reenables back the",
          "    default.", "SLEEP <seconds>", "    Stop the server for <seconds>. Decimals allowed."},
         reply);
+    return Status::Ok();
+  }
+  if (EqualsIgnoreCase(args[1], "RELOAD")) {
+    for (std::string_view option : args.subspan(2)) {
+      if (!EqualsIgnoreCase(option, "MERGE") && !EqualsIgnoreCase(option, "NOFLUSH") &&
+          !EqualsIgnoreCase(option, "NOSAVE")) {
+        return Error("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+      }
+    }
+    reply.Ok();
     return Status::Ok();
   }
   if (args.size() != 3) return DebugUnknown(args[1]);
@@ -368,22 +440,20 @@ Status MemoryStats(LocalContext& ctx, Args, Writer& reply) {
   return Status::Ok();
 }
 
-// What the key's record takes on disk before compression.
 Status MemoryUsage(ReadContext& ctx, Args args, Writer& reply) {
+  int64_t samples = kSampledRows;
   for (size_t i = 3; i < args.size(); i += 2) {
-    int64_t samples;
     if (!EqualsIgnoreCase(args[i], "SAMPLES") || i + 1 == args.size()) return Syntax();
     if (!ParseInt64(args[i + 1], &samples)) return Status(Code::kNotInteger);
     if (samples < 0) return Syntax();
   }
-  std::optional<types::Record> record = types::Find(ctx.view(), ctx.db(), args[2]);
+  const std::optional<types::Record> record = types::Find(ctx.view(), ctx.db(), args[2]);
   if (!record) {
     reply.Null();
     return Status::Ok();
   }
-  const size_t key_bytes = types::MetaKey(0, args[2]).size();
-  const size_t value_bytes = types::Record::Encode(record->header(), record->payload()).size();
-  reply.Integer(static_cast<int64_t>(key_bytes + value_bytes));
+  reply.Integer(static_cast<int64_t>(
+      types::StoredBytes(ctx.view(), args[2], *record, static_cast<uint64_t>(samples))));
   return Status::Ok();
 }
 
@@ -469,9 +539,17 @@ constexpr CommandSpec MemoryUsageSpec() {
   spec.handler = Handler(MemoryUsage);
   spec.group = kGroup;
   spec.since = "4.0.0";
-  spec.complexity = "O(1)";
-  spec.summary = "Returns the bytes of a key's record.";
+  spec.complexity = "O(N) in the number of samples.";
+  spec.summary = "Estimates the bytes that a key and its value take on disk.";
   spec.key_specs[0] = {{2, 2, 1}, KeyAccess::kRO, 0};
+  return spec;
+}
+
+constexpr CommandSpec DebugSpec() {
+  CommandSpec spec = LocalSpec("debug", -2, kAdminFlags, 0, Debug, kGroup, "1.0.0",
+                               "Depends on subcommand.", "Commands for tests.");
+  spec.handler.read = DebugRead;
+  spec.handler.is_read = IsDebugRead;
   return spec;
 }
 
@@ -515,8 +593,7 @@ constexpr CommandSpec kTable[] = {
               "Does nothing: the log is cut by itself."),
     LocalSpec("shutdown", -1, kAdminFlags | kNoMulti | kAllowBusy, 0, Shutdown, kGroup, "1.0.0",
               "O(1)", "Hands leadership over and stops this node."),
-    LocalSpec("debug", -2, kAdminFlags, 0, Debug, kGroup, "1.0.0", "Depends on subcommand.",
-              "Commands for tests."),
+    DebugSpec(),
     ContainerSpec("latency", kGroup, "2.8.13", "Commands about latency events.",
                   kLatencySubcommands),
     ContainerSpec("slowlog", kGroup, "2.2.12", "Commands about slow commands.",

@@ -16,6 +16,8 @@ struct EncodingLimits {
   uint64_t zset_max_listpack_value = 64;
   // Above 0 elements, below 0 Redis's classes of bytes: -1 4 KB, -2 8 KB, ... -5 64 KB.
   int64_t list_max_listpack_size = -2;
+  friend bool operator==(const EncodingLimits&, const EncodingLimits&) = default;
 };
+inline constexpr EncodingLimits kDefaultEncodingLimits;
 
 }  // namespace metastore::types

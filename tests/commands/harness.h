@@ -34,7 +34,8 @@ inline std::vector<std::span<const commands::CommandSpec>> Groups() {
   return {
       commands::StringCommands(),    commands::BitmapCommands(), commands::HyperloglogCommands(),
       commands::HashCommands(),      commands::ListCommands(),   commands::SetCommands(),
-      commands::SortedSetCommands(), commands::StreamCommands(), commands::GenericCommands()};
+      commands::SortedSetCommands(), commands::StreamCommands(), commands::GeoCommands(),
+      commands::SortCommands(),      commands::GenericCommands()};
 }
 
 // Of all groups; a subcommand's spec where args name one.

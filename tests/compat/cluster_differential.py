@@ -101,7 +101,7 @@ def main():
     print(f"seed {options.seed}", flush=True)
     with servers.Servers("metastore-differential-") as running:
         nodes = running.metastore(3, "three")
-        reference = running.redis("reference")
+        reference = running.redis("reference", ["--enable-debug-command", "yes"])
         options.reference = f"{servers.HOST}:{reference.port}"
         options.tested = f"{servers.HOST}:{nodes[0].port}"
         killer = Killer(running, nodes, options.kills, options.pause, random.Random(options.seed))

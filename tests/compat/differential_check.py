@@ -13,7 +13,7 @@ KILLS = 2
 
 def compare(node_and_servers):
     node, running = node_and_servers
-    reference = running.redis("reference")
+    reference = running.redis("reference", ["--enable-debug-command", "yes"])
     try:
         script = pathlib.Path(__file__).resolve().parent / "differential.py"
         out = output_of([sys.executable, script, f"{HOST}:{reference.port}", f"{HOST}:{node.port}",

@@ -15,7 +15,7 @@ namespace {
 
 const commands::CommandSpec* FindCommand(std::string_view name) {
   for (std::span<const commands::CommandSpec> group :
-       {commands::StringCommands(), commands::HashCommands()}) {
+       {commands::StringCommands(), commands::HashCommands(), commands::GenericCommands()}) {
     for (const commands::CommandSpec& spec : group) {
       if (EqualsIgnoreCase(spec.name, name)) return &spec;
     }
@@ -92,6 +92,20 @@ raft::Entry ItemAt(raft::Index index, int64_t now_ms, uint64_t seq, ItemKind kin
 raft::Entry CommandAt(raft::Index index, int64_t now_ms, uint64_t seq,
                       std::initializer_list<std::string_view> command) {
   return ItemAt(index, now_ms, seq, ItemKind::kWrite, command);
+}
+
+TEST(StateMachineTest, ReadsInTheLogShowEncodingsUnderTheNodesLimits) {
+  testing_support::MemoryEngine engine;
+  StateMachine machine(&engine, 2, 1, FindCommand);
+  types::EncodingLimits limits;
+  limits.hash_max_listpack_entries = 0;
+  machine.set_encoding_limits(limits);
+  std::vector<LaneReply> replies;
+  machine.Apply(CommandAt(1, 1000, 1, {"HSET", "k", "f", "v"}), &replies);
+  machine.Apply(ItemAt(2, 1000, 2, ItemKind::kRead, {"OBJECT", "ENCODING", "k"}), &replies);
+  machine.Commit();
+  ASSERT_EQ(replies.size(), 2u);
+  EXPECT_EQ(replies[1].reply.bytes, "$9\r\nhashtable\r\n");
 }
 
 // A hash may have any number of fields that are due at once; an entry deletes so many of them, and

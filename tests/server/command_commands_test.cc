@@ -132,6 +132,23 @@ TEST_F(CommandCommandsTest, GetKeysFindsKeysOrSaysWhyNot) {
                     Value::Array({Bulk("b"), Value::Array({Simple("OW"), Simple("update")})})}));
 }
 
+TEST_F(CommandCommandsTest, UsesOfAKeyFollowTheArgumentsWhereTheTableSaysThatTheyVary) {
+  const auto uses = [this](std::vector<std::string> command) {
+    command.insert(command.begin(), {"COMMAND", "GETKEYSANDFLAGS"});
+    return Run(command).children.at(0).children.at(1);
+  };
+  const Value reads = Value::Array({Simple("RO"), Simple("access")});
+  const Value both = Value::Array({Simple("RW"), Simple("access"), Simple("update")});
+  EXPECT_EQ(uses({"set", "k", "v", "EX", "1"}), Value::Array({Simple("OW"), Simple("update")}));
+  EXPECT_EQ(uses({"set", "k", "v", "EX", "1", "get"}), both);
+  EXPECT_EQ(uses({"bitfield", "k"}), reads);
+  EXPECT_EQ(uses({"bitfield", "k", "get", "u8", "0", "OVERFLOW", "sat"}), reads);
+  EXPECT_EQ(uses({"bitfield", "k", "get", "u8"}), both);
+  EXPECT_EQ(uses({"bitfield", "k", "get", "u8", "0", "SET", "u8", "0", "1"}), both);
+  EXPECT_EQ(Run({"COMMAND", "GETKEYS", "pfmerge", "to"}),
+            Error("ERR Invalid arguments specified for command"));
+}
+
 TEST_F(CommandCommandsTest, AclShowsTheOneUserAndNeverItsPassword) {
   EXPECT_EQ(Run({"ACL", "WHOAMI"}), Bulk("default"));
   EXPECT_EQ(Run({"ACL", "LIST"}), Value::Array({Bulk("user default on nopass ~* &* +@all")}));

@@ -173,6 +173,19 @@ TEST(ConfigTest, SetIsAllOrNothing) {
   EXPECT_EQ(published, 1);
 }
 
+TEST(ConfigTest, OlderNamesOfAnOptionAreTakenAndShown) {
+  Config config;
+  std::pair<std::string_view, std::string_view> pair{"hash-max-ZIPLIST-value", "1kb"};
+  ASSERT_TRUE(config.Set({&pair, 1}, nullptr).ok());
+  EXPECT_EQ(config.settings()->hash_max_listpack_value, 1024);
+  EXPECT_EQ(EncodingLimitsOf(*config.settings()).hash_max_listpack_value, 1024u);
+  std::string_view pattern = "hash-max-*-value";
+  EXPECT_EQ(config.Get({&pattern, 1}),
+            (std::vector<Config::Pair>{{"hash-max-listpack-value", "1024"},
+                                       {"hash-max-ziplist-value", "1024"}}));
+  EXPECT_EQ(EncodingLimitsOf(*Config().settings()), types::EncodingLimits());
+}
+
 TEST(ConfigTest, SetRefusesInRedisWords) {
   Config config;
   auto error = [&config](const Pairs& pairs) { return config.Set(pairs, nullptr).message(); };

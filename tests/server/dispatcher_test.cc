@@ -101,6 +101,40 @@ TEST_F(DispatcherTest, AReadBehindAWriteRidesInTheLogAndOtherClientsReadsDoNot) 
   EXPECT_EQ(Replies(writer), "$1\r\nv\r\n");
 }
 
+TEST_F(DispatcherTest, ALocalCommandIsAReadWhereItsArgumentsMakeItOne) {
+  auto session = NewSession();
+  ASSERT_TRUE(Send(session, {"LOOK"}));
+  EXPECT_EQ(Replies(session), "+PONG\r\n");
+  ASSERT_TRUE(Send(session, {"LOOK", "k"}));
+  EXPECT_EQ(Replies(session), "");
+  dispatcher_->EndOfTurn();
+  EXPECT_EQ(Replies(session), ":0\r\n");
+  ASSERT_TRUE(Send(session, {"SET", "k", "v"}));
+  ASSERT_TRUE(Send(session, {"LOOK", "k"}));
+  dispatcher_->EndOfTurn();
+  EXPECT_EQ(replica_.Waiting(), (std::vector<std::string>{"write SET k v", "read LOOK k"}));
+  replica_.ApplyAll();
+  EXPECT_EQ(Replies(session), "+OK\r\n:1\r\n");
+}
+
+TEST_F(DispatcherTest, EncodingsAreShownUnderTheNodesLimits) {
+  auto session = NewSession();
+  replica_.at_once = true;
+  ASSERT_TRUE(Send(session, {"HSET", "k", "f", "v"}));
+  dispatcher_->EndOfTurn();
+  ASSERT_TRUE(Send(session, {"OBJECT", "ENCODING", "k"}));
+  dispatcher_->EndOfTurn();
+  EXPECT_EQ(Replies(session), ":1\r\n$8\r\nlistpack\r\n");
+  Limits limits;
+  limits.encoding.hash_max_listpack_entries = 0;
+  // In the middle of a turn, as CONFIG SET does it.
+  ASSERT_TRUE(Send(session, {"PING"}));
+  server_->SetLimits(limits);
+  ASSERT_TRUE(Send(session, {"OBJECT", "ENCODING", "k"}));
+  dispatcher_->EndOfTurn();
+  EXPECT_EQ(Replies(session), "+PONG\r\n$9\r\nhashtable\r\n");
+}
+
 TEST_F(DispatcherTest, AReadDoesNotSeeTheWriteBehindIt) {
   replica_.at_once = true;
   auto session = NewSession();

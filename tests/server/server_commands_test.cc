@@ -1,4 +1,5 @@
 #include "tests/server/handler_test.h"
+#include "types/keyspace.h"
 
 namespace metastore::server {
 namespace {
@@ -107,6 +108,44 @@ TEST_F(ServerCommandsTest, DebugKnowsWhatTestsNeed) {
   EXPECT_EQ(Run({"DEBUG", "nosuch"}),
             Error("ERR unknown subcommand or wrong number of arguments for 'nosuch'. Try DEBUG "
                   "HELP."));
+  EXPECT_EQ(Run({"DEBUG", "OBJECT"}),
+            Error("ERR unknown subcommand or wrong number of arguments for 'OBJECT'. Try DEBUG "
+                  "HELP."));
+  EXPECT_EQ(Run({"DEBUG", "RELOAD", "NOSAVE", "merge"}), Ok());
+  EXPECT_EQ(Run({"DEBUG", "RELOAD", "x"}),
+            Error("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."));
+}
+
+TEST_F(ServerCommandsTest, WhatDebugTellsOfDataIsARead) {
+  const commands::Handler& handler = server_.commands().Find("debug")->spec->handler;
+  const auto is_read = [&handler](std::vector<std::string_view> args) {
+    return handler.is_read(args);
+  };
+  EXPECT_TRUE(is_read({"debug", "object", "k"}));
+  EXPECT_TRUE(is_read({"debug", "Digest"}));
+  EXPECT_TRUE(is_read({"debug", "DIGEST-VALUE", "k", "l"}));
+  EXPECT_FALSE(is_read({"debug", "object"}));
+  EXPECT_FALSE(is_read({"debug", "digest", "k"}));
+  EXPECT_FALSE(is_read({"debug", "sleep", "0"}));
+
+  test::MemoryTxn txn;
+  types::WritableKey(txn, 0, "k").PutString("hello");
+  commands::ReadContext context(txn, 0);
+  const auto read = [&](std::vector<std::string_view> args) {
+    std::string out;
+    resp::Writer writer(&out, 2);
+    Status status = handler.read(context, args, writer);
+    if (!status.ok()) commands::WriteError(status, writer);
+    return out;
+  };
+  EXPECT_EQ(read({"DEBUG", "DIGEST-VALUE", "k", "none"}),
+            "*2\r\n+36b23a1456b2dce2c3ed252c456761301dba8060\r\n+" + std::string(40, '0') + "\r\n");
+  EXPECT_EQ(read({"DEBUG", "DIGEST"}).size(), 1 + 40 + 2u);
+  EXPECT_EQ(read({"DEBUG", "OBJECT", "none"}), "-ERR no such key\r\n");
+  const std::string line = read({"DEBUG", "OBJECT", "k"});
+  EXPECT_TRUE(line.starts_with("+Value at:0x")) << line;
+  EXPECT_NE(line.find(" refcount:1 encoding:embstr serializedlength:"), line.npos) << line;
+  EXPECT_TRUE(line.ends_with(" lru_seconds_idle:0\r\n")) << line;
 }
 
 }  // namespace

@@ -140,6 +140,7 @@ class FakeReplica : public replica::Replica {
   engine::EngineStats EngineStats() const override { return {}; }
   bool DiskNearlyFull() const override { return disk_nearly_full; }
   void SetActiveExpire(bool) override {}
+  void SetEncodingLimits(const types::EncodingLimits&) override {}
   void TransferLeadership(raft::NodeId) override {}
   Status Start() override { return Status::Ok(); }
   void HandOver() override {}

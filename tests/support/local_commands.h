@@ -1,6 +1,7 @@
 // Local commands for tests of the dispatcher and the sockets, so that these tests judge only what
 // carries commands: PING, AUTH, SELECT, REPLY on|off|skip (CLIENT REPLY), QUIT, FILL n […] (a
-// reply of n bytes), and the container BOX with the one subcommand ITEM.
+// reply of n bytes), LOOK, which is a read where it names a key, and the container BOX with the one
+// subcommand ITEM.
 #pragma once
 
 #include <span>
@@ -10,6 +11,7 @@
 #include "commands/command_spec.h"
 #include "commands/errors.h"
 #include "server/local_context.h"
+#include "types/keyspace.h"
 
 namespace metastore::test {
 
@@ -49,6 +51,11 @@ inline Status Fill(server::LocalContext&, commands::Args args, resp::Writer& rep
   return Status::Ok();
 }
 
+inline Status Look(commands::ReadContext& context, commands::Args args, resp::Writer& reply) {
+  reply.Integer(types::Exists(context.view(), context.db(), args[1]) ? 1 : 0);
+  return Status::Ok();
+}
+
 inline std::span<const commands::CommandSpec> LocalCommands() {
   using commands::CommandSpec;
   using commands::LocalHandler;
@@ -69,6 +76,12 @@ inline std::span<const commands::CommandSpec> LocalCommands() {
       spec("quit", -1, &Quit),
       spec("fill", -2, &Fill),
       [&spec] {
+        CommandSpec made = spec("look", -1, &Ping);
+        made.handler.read = &Look;
+        made.handler.is_read = [](commands::Args args) { return args.size() == 2; };
+        return made;
+      }(),
+      [&spec] {
         CommandSpec made = spec("box", -2, nullptr);
         made.subcommands = box;
         return made;
@@ -78,8 +91,8 @@ inline std::span<const commands::CommandSpec> LocalCommands() {
 }
 
 inline const server::CommandTable& TestCommands() {
-  static const server::CommandTable table(
-      {commands::StringCommands(), commands::GenericCommands(), LocalCommands()});
+  static const server::CommandTable table({commands::StringCommands(), commands::HashCommands(),
+                                           commands::GenericCommands(), LocalCommands()});
   return table;
 }
 

@@ -1,7 +1,17 @@
 """Keys of any type."""
 
-from generators.words import (DATABASES, JUNK, PATTERNS, Group, times_agree, unordered,
+import re
+
+from generators.words import (DATABASES, JUNK, PATTERNS, Group, same_type, times_agree, unordered,
                               without_order)
+
+OBJECT_LINE = re.compile(rb"Value at:0x[0-9a-f]+ refcount:[0-9]+ encoding:([a-z]+) "
+                         rb"serializedlength:[0-9]+ lru:[0-9]+ lru_seconds_idle:[0-9]+")
+
+
+def encodings_agree(a, b):
+    """In Redis SORT and SORT_RO leave every sorted set that they read with the larger encoding."""
+    return a == b or (a, b) == (b"skiplist", b"listpack")
 
 
 def seconds_agree(command, a, b, tolerance_ms):
@@ -22,11 +32,16 @@ class Generic(Group):
 
     def junk(self, command):
         # A part of an iteration, which each server cuts in its own way.
-        return [] if command[0] == b"SCAN" else JUNK
+        if command[0] == b"SCAN":
+            return []
+        # Other subcommands of DEBUG do what no client should.
+        return [] if command[0] == b"DEBUG" else JUNK
 
     def rules(self):
         return {
             b"OBJECT": self.object_agrees,
+            b"DEBUG": self.debug_agrees,
+            b"MEMORY": same_type,
             b"TTL": seconds_agree, b"EXPIRETIME": seconds_agree,
             b"PTTL": milliseconds_agree, b"PEXPIRETIME": milliseconds_agree,
             b"KEYS": unordered,
@@ -39,7 +54,15 @@ class Generic(Group):
     def object_agrees(command, a, b, tolerance_ms):
         if len(command) > 1 and command[1].upper() in (b"IDLETIME", b"REFCOUNT"):
             return a[0] == b[0] and (a[0] == ":" or a == b)
-        return a == b
+        return a == b or encodings_agree(a[1], b[1])
+
+    @staticmethod
+    def debug_agrees(command, a, b, tolerance_ms):
+        """Digests of values are equal, lines about objects in their shape and encoding."""
+        if a[0] != "+" or b[0] != "+":
+            return a == b
+        lines = [OBJECT_LINE.match(reply[1]) for reply in (a, b)]
+        return all(lines) and encodings_agree(lines[0][1], lines[1][1])
 
     @staticmethod
     def scan_agrees(command, a, b, tolerance_ms):
@@ -72,16 +95,25 @@ class Generic(Group):
         if rng.randrange(2):
             command += [self.words.word(b"MATCH"), rng.choice(PATTERNS)]
         if rng.randrange(3) == 0:
-            command += [self.words.word(b"TYPE"), rng.choice([b"string", b"STRING", b"list", b"nosuch"])]
+            command += [self.words.word(b"TYPE"), rng.choice(
+                [b"string", b"STRING", b"list", b"SET", b"zset", b"hash", b"stream", b"nosuch"])]
         return command
 
     def object(self):
         return [b"OBJECT", self.words.word(self.rng.choice(
             [b"ENCODING", b"ENCODING", b"ENCODING", b"REFCOUNT", b"IDLETIME", b"FREQ"])), self.words.key()]
 
+    def inspect(self):
+        rng, words = self.rng, self.words
+        return rng.choice([[b"DEBUG", words.word(b"DIGEST-VALUE")] + words.keys(0, 3),
+                           [b"DEBUG", words.word(b"OBJECT"), words.key()],
+                           [b"MEMORY", words.word(b"USAGE"), words.key()]
+                           + rng.choice([[], [words.word(b"SAMPLES"), b"%d" % rng.randrange(-1, 9)]])])
+
     def makers(self):
         rng, words = self.rng, self.words
         return [
+            (6, self.inspect),
             (5, lambda: [rng.choice([b"DEL", b"UNLINK"])] + self.words.keys()),
             (4, lambda: [rng.choice([b"EXISTS", b"TOUCH"])] + self.words.keys()),
             (3, lambda: [b"TYPE", words.key()]),

@@ -2,16 +2,18 @@
 
 from generators.bitmaps import Bitmaps
 from generators.generic import Generic
+from generators.geo import Geo
 from generators.hashes import Hashes
 from generators.hyperloglogs import Hyperloglogs
 from generators.lists import Lists
 from generators.sets import Sets
+from generators.sort import Sort
 from generators.sorted_sets import SortedSets
 from generators.streams import Streams
 from generators.strings import Strings
 from generators.words import KEYS, Words
 
-GROUPS = [Strings, Bitmaps, Hyperloglogs, Hashes, Lists, Sets, SortedSets, Streams, Generic]
+GROUPS = [Strings, Bitmaps, Hyperloglogs, Hashes, Lists, Sets, SortedSets, Streams, Geo, Sort, Generic]
 
 
 class Mix:
