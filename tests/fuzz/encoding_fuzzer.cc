@@ -14,6 +14,7 @@
 #include "types/list.h"
 #include "types/set.h"
 #include "types/sorted_set.h"
+#include "types/stream.h"
 
 namespace engine = metastore::engine;
 namespace raft = metastore::raft;
@@ -136,6 +137,35 @@ void CheckList(std::string_view input) {
   FUZZ_CHECK(shown == list->size());
 }
 
+// The same of a stream, which then takes another entry.
+void CheckStream(std::string_view input) {
+  std::string_view payload = input;
+  std::optional<types::Header> header = types::Record::ParseHeader(&payload);
+  if (!header || header->type != types::Type::kStream) return;
+  const std::string_view whole = payload;
+  std::optional<types::CollectionHeader> collection = types::CollectionHeader::Parse(&payload);
+  metastore::test::MemoryTxn txn;
+  if (!collection || !types::CheckStream(txn, *collection, payload).ok()) return;
+  header->deadline_ms.reset();
+  txn.Put(engine::Family::kMeta, types::MetaKey(0, "k"), types::Record::Encode(*header, whole));
+  metastore::Result<types::WritableStream> stream = types::WritableStream::Open(txn, 0, "k");
+  FUZZ_CHECK(stream.ok());
+  uint64_t shown = 0;
+  stream->ForEach(types::kMinStreamId, types::kMaxStreamId,
+                  [&](types::StreamId id, types::StreamFields) {
+                    FUZZ_CHECK(stream->Contains(id));
+                    return ++shown > 0;
+                  });
+  FUZZ_CHECK(shown == stream->size());
+  types::StreamId next = stream->info().last_id;
+  if (!next.Increment()) return;
+  const std::string_view fields[] = {"f", "v"};
+  stream->Append(next, fields);
+  stream->Erase(stream->info().first_id);
+  FUZZ_CHECK(stream->size() == shown);
+  stream->Save();
+}
+
 void CheckMembership(std::string_view input) {
   metastore::Result<raft::Membership> membership = raft::DecodeMembership(input);
   if (!membership.ok()) return;
@@ -203,9 +233,9 @@ void CheckSortedSet(std::string_view input) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string_view input = metastore::fuzz::Bytes(data, size);
   static constexpr void (*kChecks[])(std::string_view) = {
-      CheckApplied,   CheckDatabases, CheckCounts,    CheckIdentity, CheckRecord, CheckMembership,
-      CheckHardState, CheckStart,     CheckEntryHead, CheckHash,     CheckSet,    CheckList,
-      CheckSortedSet,
+      CheckApplied,    CheckDatabases, CheckCounts,    CheckIdentity,  CheckRecord,
+      CheckMembership, CheckHardState, CheckStart,     CheckEntryHead, CheckHash,
+      CheckSet,        CheckList,      CheckSortedSet, CheckStream,
   };
   kChecks[metastore::fuzz::TakeNumber(&input, 1) % std::size(kChecks)](input);
   return 0;
