@@ -192,15 +192,26 @@ void HttpServer::OnReceived(evbuffer*, const evbuffer_cb_info* info, void* argum
   server->loop_->stats().bytes_in.Add(info->n_added);
   incoming->progress_ns = server->loop_->server().clock().BootNs();
   server->Account(incoming, incoming->received + info->n_added);
-  if (server->received_ <= kMaxHttpBufferedBytes) return;
-  bool another_goes_on = std::any_of(
-      server->incoming_.begin(), server->incoming_.end(), [incoming](const auto& entry) {
-        const Incoming& other = *entry.second;
-        return &other != incoming && !other.paused && other.received > incoming->received;
-      });
-  if (!another_goes_on) return;
-  incoming->paused = true;
-  bufferevent_disable(incoming->bev, EV_READ);
+  if (server->received_ > kMaxHttpBufferedBytes) server->PauseOthers();
+}
+
+HttpServer::Incoming* HttpServer::MostReceived() {
+  Incoming* most = nullptr;
+  for (auto& [bev, incoming] : incoming_) {
+    if (incoming->closed) continue;
+    if (most == nullptr || incoming->received > most->received) most = incoming.get();
+  }
+  return most;
+}
+
+// At once and not when each receives next: those that grow in step have all received most.
+void HttpServer::PauseOthers() {
+  const Incoming* most = MostReceived();
+  for (auto& [bev, incoming] : incoming_) {
+    if (incoming.get() == most || incoming->received == 0 || incoming->serving) continue;
+    incoming->paused = true;
+    bufferevent_disable(bev, EV_READ);
+  }
 }
 
 void HttpServer::Account(Incoming* incoming, size_t received) {
@@ -268,15 +279,14 @@ void HttpServer::ResumeReading() {
     bufferevent_enable(incoming->bev, EV_READ);
   };
   const bool room = received_ <= kMaxHttpBufferedBytes / 2;
-  Incoming* most = nullptr;
   bool others_wait = false;
   for (auto& [bev, incoming] : incoming_) {
     if (incoming->closed) continue;
     if (room && incoming->paused) resume(incoming.get());
     others_wait = others_wait || incoming->paused;
-    if (most == nullptr || incoming->received > most->received) most = incoming.get();
   }
   if (!others_wait) return;
+  Incoming* most = MostReceived();
   // Whatever else is buffered, one goes on: or nobody could finish and give room to the others.
   if (most->paused) return resume(most);
   if (most->serving || now_ns - most->progress_ns < kHttpStallNs) return;
@@ -342,6 +352,7 @@ void HttpServer::Reply(evhttp_request* request, int status, std::string body, st
     if (found != incoming_.end()) {
       Account(found->second.get(), 0);
       found->second->serving = false;
+      found->second->paused = false;  // evhttp reads on
     }
   }
   evbuffer* output = nullptr;

@@ -111,6 +111,8 @@ class HttpServer {
   bool Authorized(evhttp_request* request) const;
   void Account(Incoming* incoming, size_t received);
   void AccountUnsent(Incoming* incoming, size_t unsent);
+  Incoming* MostReceived();  // null without open connections
+  void PauseOthers();
   void Sweep();
   void ResumeReading();
   void UpdateAccepting();

@@ -48,6 +48,21 @@ void ReportMemory(Node& node, const char* what) {
                                 std::to_string(node.MemoryBytes("VmHWM") / kMegabyte));
 }
 
+// Bytes that came to the port of this machine and were not read, of all its connections.
+size_t UnreadBytes(int port) {
+  std::istringstream lines(ReadFile("/proc/net/tcp"));
+  std::string line;
+  size_t sum = 0;
+  std::getline(lines, line);
+  while (std::getline(lines, line)) {
+    unsigned local = 0, unread = 0;
+    // slot: local address:port, remote address:port, state, unsent:unread
+    if (std::sscanf(line.c_str(), "%*d: %*x:%x %*x:%*x %*x %*x:%x", &local, &unread) != 2) continue;
+    if (local == static_cast<unsigned>(port)) sum += unread;
+  }
+  return sum;
+}
+
 // Has used no processor time for a while: it has done with its requests all that it will do.
 bool Idle(Node& node) {
   auto ticks = [&node] {
@@ -244,6 +259,39 @@ TEST_F(MemoryTest, HalfSentHttpBodiesDoNotFillTheMemory) {
   EXPECT_LT(node.MemoryBytes("VmHWM"), kLimitBytes / 4 * 3);
   EXPECT_TRUE(Client(node.redis_port()).Run({"SET", "small", "1"}).ok());
   ReportMemory(node, "half-sent HTTP bodies");
+}
+
+// None of them ever has more than another when the node looks, so none is the one that may go on.
+TEST_F(MemoryTest, HttpBodiesThatGrowInStepDoNotFillTheMemory) {
+  Cluster cluster(1);
+  LimitMemory(&cluster);
+  cluster.Start(0);
+  ASSERT_TRUE(cluster.WaitReady());
+  Node& node = cluster.node(0);
+  ASSERT_TRUE(WaitFor([&] { return PortAnswers(node.http_port()); }));
+  DeafClients clients(node.http_port(), 40);
+  const std::string head =
+      "PUT /k HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(50 * kMegabyte) +
+      "\r\n\r\n";
+  clients.Send(head, head.size());
+  // The node sleeps while they send, so it finds the same number of bytes at each.
+  const std::string piece(size_t{96} << 10, 'x');
+  bool all_read = true;
+  for (size_t sent = head.size(); all_read && sent < 25 * kMegabyte;) {
+    node.Pause();
+    sent += piece.size();
+    clients.Send(piece, sent);
+    node.Resume();
+    const int64_t resumed_ms = NowMs();
+    do {
+      all_read = UnreadBytes(node.http_port()) == 0;
+    } while (!all_read && NowMs() - resumed_ms < 1000);
+  }
+  EXPECT_FALSE(all_read) << "nothing made a client wait";
+  // What they share and as much again as the one that goes on has.
+  EXPECT_LT(node.MemoryBytes("VmHWM"), kLimitBytes / 8 * 3);
+  EXPECT_TRUE(Client(node.redis_port()).Run({"SET", "small", "1"}).ok());
+  ReportMemory(node, "HTTP bodies in step");
 }
 
 // More bodies at once than there is room for: they wait for each other, and all are taken. One of
