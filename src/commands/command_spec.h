@@ -37,6 +37,11 @@ enum Flag : uint32_t {
   kNoMulti = 1 << 21,
   kMovableKeys = 1 << 22,
   kAllowBusy = 1 << 23,
+
+  // Ours, shown to nobody: a read whose reply may be of any size. It never rides in the log, and a
+  // client gets it in pieces (server/reply_stream.h). Once the handler has begun to write it must
+  // succeed.
+  kLargeReply = 1 << 24,
 };
 
 // ACL categories beyond those that follow from the flags (as in Redis, write, read, slow/fast,

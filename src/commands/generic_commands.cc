@@ -224,14 +224,16 @@ Status PExpireTime(ReadContext& ctx, Args args, resp::Writer& reply) {
 Status Keys(ReadContext& ctx, Args args, resp::Writer& reply) {
   const std::string_view pattern = args[1];
   const bool all = pattern == "*";
-  const size_t position = reply.Position();
-  size_t count = 0;
-  types::Scan(ctx.view(), ctx.db(), 0, UINT64_MAX, [&](std::string_view key, const Header&) {
-    if (!all && !GlobMatch(pattern, key)) return;
-    reply.Bulk(key);
-    ++count;
+  WriteCounted(reply, resp::Aggregate::kArray, [&] {
+    size_t count = 0;
+    types::Scan(ctx.view(), ctx.db(), 0, UINT64_MAX, [&](std::string_view key, const Header&) {
+      reply.Step();
+      if (!all && !GlobMatch(pattern, key)) return;
+      reply.Bulk(key);
+      ++count;
+    });
+    return count;
   });
-  reply.ArrayAt(position, count);
   return Status::Ok();
 }
 
@@ -452,7 +454,7 @@ constexpr CommandSpec kTable[] = {
               "Copies a key with its expiry to another name or database."),
     KeyRow("move", 3, kWrite | kFast, Move, {kFirst, KeyAccess::kRW, kKeyAccess | kKeyUpdate},
            "1.0.0", "O(1)", "Moves a key to another database unless it exists there."),
-    Row("keys", 2, kReadonly, kAclKeyspace | kAclDangerous, Keys, "generic", "1.0.0",
+    Row("keys", 2, kReadonly | kLargeReply, kAclKeyspace | kAclDangerous, Keys, "generic", "1.0.0",
         "O(N) in the number of keys of the database.",
         "Lists the keys that match a pattern, all at once."),
     Row("scan", -2, kReadonly, kAclKeyspace, Scan, "generic", "2.8.0", "O(N) in COUNT for a call.",

@@ -97,34 +97,41 @@ Status HMGet(ReadContext& ctx, Args args, resp::Writer& reply) {
   return Status::Ok();
 }
 
+// How many fields a walk over the hash shows, where that is known without it.
+std::optional<size_t> ShownFields(const std::optional<Hash>& hash) {
+  if (!hash) return 0;
+  if (hash->HasExpiredFields()) return std::nullopt;
+  return hash->size();
+}
+
 Status HGetAll(ReadContext& ctx, Args args, resp::Writer& reply) {
   Result<std::optional<Hash>> hash = Find(ctx, args[1]);
   if (!hash.ok()) return hash.status();
-  const size_t position = reply.Position();
-  size_t pairs = 0;
-  if (*hash) {
+  WriteCounted(reply, resp::Aggregate::kMap, ShownFields(*hash), [&] {
+    size_t pairs = 0;
+    if (!*hash) return pairs;
     (*hash)->ForEach([&](std::string_view field, std::string_view value) {
       reply.Bulk(field);
       reply.Bulk(value);
       return ++pairs > 0;
     });
-  }
-  reply.MapAt(position, pairs);
+    return pairs;
+  });
   return Status::Ok();
 }
 
 Status ReplyOneOfEach(ReadContext& ctx, std::string_view key, bool values, resp::Writer& reply) {
   Result<std::optional<Hash>> hash = Find(ctx, key);
   if (!hash.ok()) return hash.status();
-  const size_t position = reply.Position();
-  size_t count = 0;
-  if (*hash) {
+  WriteCounted(reply, resp::Aggregate::kArray, ShownFields(*hash), [&] {
+    size_t count = 0;
+    if (!*hash) return count;
     (*hash)->ForEach([&](std::string_view field, std::string_view value) {
       reply.Bulk(values ? value : field);
       return ++count > 0;
     });
-  }
-  reply.ArrayAt(position, count);
+    return count;
+  });
   return Status::Ok();
 }
 
@@ -225,10 +232,10 @@ Status HRandField(ReadContext& ctx, Args args, resp::Writer& reply) {
   Result<std::optional<Hash>> hash = Find(ctx, args[1]);
   if (!hash.ok()) return hash.status();
 
-  const size_t position = reply.Position();
   const bool nested = with_values && reply.protocol() == 3;
   size_t drawn = 0;
   bool too_large = false;
+  size_t position = 0;  // of a reply that is limited
   const auto show = [&](std::string_view field, std::string_view value) {
     if (nested) reply.Array(2);
     reply.Bulk(field);
@@ -237,9 +244,18 @@ Status HRandField(ReadContext& ctx, Args args, resp::Writer& reply) {
     too_large = count < 0 && reply.Position() - position > kMaxReplyBytes;
     return !too_large;
   };
-  if (*hash && count > 0) {
-    (*hash)->PickDistinct(static_cast<uint64_t>(count), ctx.random(), show);
-  } else if (*hash && count < 0) {
+  if (count >= 0) {
+    WriteCounted(reply, resp::Aggregate::kArray, [&] {
+      drawn = 0;
+      if (*hash && count > 0) {
+        (*hash)->PickDistinct(static_cast<uint64_t>(count), ctx.random(), show);
+      }
+      return with_values && !nested ? drawn * 2 : drawn;
+    });
+    return Status::Ok();
+  }
+  position = reply.Position();
+  if (*hash) {
     constexpr int64_t kLeastFieldBytes = 6;  // "$0", no bytes, two line ends
     too_large = -count > static_cast<int64_t>(kMaxReplyBytes) / kLeastFieldBytes;
     if (!too_large) {
@@ -454,12 +470,14 @@ constexpr CommandSpec kTable[] = {
         "Sets fields of a hash."),
     Row("hget", 3, kReadonly | kFast, HGet, kReads, "2.0.0", "O(1)",
         "Returns the value of a field of a hash."),
-    Row("hmget", -3, kReadonly | kFast, HMGet, kReads, "2.0.0", kPerField,
+    Row("hmget", -3, kReadonly | kLargeReply | kFast, HMGet, kReads, "2.0.0", kPerField,
         "Returns the values of fields of a hash."),
-    Row("hgetall", 2, kReadonly, HGetAll, kReads, "2.0.0", kWhole,
+    Row("hgetall", 2, kReadonly | kLargeReply, HGetAll, kReads, "2.0.0", kWhole,
         "Returns all fields of a hash and their values."),
-    Row("hkeys", 2, kReadonly, HKeys, kReads, "2.0.0", kWhole, "Returns all fields of a hash."),
-    Row("hvals", 2, kReadonly, HVals, kReads, "2.0.0", kWhole, "Returns all values of a hash."),
+    Row("hkeys", 2, kReadonly | kLargeReply, HKeys, kReads, "2.0.0", kWhole,
+        "Returns all fields of a hash."),
+    Row("hvals", 2, kReadonly | kLargeReply, HVals, kReads, "2.0.0", kWhole,
+        "Returns all values of a hash."),
     Row("hlen", 2, kReadonly | kFast, HLen, kLooks, "2.0.0", "O(1)",
         "Returns the number of fields of a hash."),
     Row("hstrlen", 3, kReadonly | kFast, HStrLen, kLooks, "3.2.0", "O(1)",
@@ -472,7 +490,7 @@ constexpr CommandSpec kTable[] = {
         "Adds to the integer in a field; an absent field counts as 0."),
     Row("hincrbyfloat", 4, kWrite | kDenyOom | kFast, HIncrByFloat, kChanges, "2.6.0", "O(1)",
         "Adds a floating-point number to that in a field; an absent field counts as 0."),
-    Row("hrandfield", -2, kReadonly, HRandField, kReads, "6.2.0",
+    Row("hrandfield", -2, kReadonly | kLargeReply, HRandField, kReads, "6.2.0",
         "O(N) in the number of fields returned.", "Returns fields of a hash at random."),
     Row("hscan", -3, kReadonly, HScan, kReads, "2.8.0",
         "O(1) for every call, O(N) for a whole iteration.", "Iterates over the fields of a hash."),

@@ -252,13 +252,14 @@ void Walk(const Sources& sources, Algebra algebra, const VisitMember& visit) {
 Status Combine(ReadContext& ctx, Args args, Algebra algebra, resp::Writer& reply) {
   Result<Sources> sources = FindSources(ctx.view(), ctx.db(), args.subspan(1), algebra);
   if (!sources.ok()) return sources.status();
-  const size_t position = reply.Position();
-  size_t count = 0;
-  Walk(*sources, algebra, [&](std::string_view member) {
-    reply.Bulk(member);
-    return ++count > 0;
+  WriteCounted(reply, resp::Aggregate::kSet, [&] {
+    size_t count = 0;
+    Walk(*sources, algebra, [&](std::string_view member) {
+      reply.Bulk(member);
+      return ++count > 0;
+    });
+    return count;
   });
-  reply.SetAt(position, count);
   return Status::Ok();
 }
 
@@ -372,8 +373,8 @@ constexpr CommandSpec kTable[] = {
         "Adds members to a set and returns how many are new."),
     Row("srem", -3, kWrite | kFast, SRem, kDeletes, "1.0.0", kPerMember,
         "Removes members from a set; the key goes with the last one."),
-    Row("smembers", 2, kReadonly, SMembers, kReads, "1.0.0", "O(N) in the size of the set.",
-        "Returns all members of a set."),
+    Row("smembers", 2, kReadonly | kLargeReply, SMembers, kReads, "1.0.0",
+        "O(N) in the size of the set.", "Returns all members of a set."),
     Row("scard", 2, kReadonly | kFast, SCard, kLooks, "1.0.0", "O(1)",
         "Returns the number of members of a set."),
     Row("sismember", 3, kReadonly | kFast, SIsMember, kLooks, "1.0.0", "O(1)",
@@ -382,7 +383,7 @@ constexpr CommandSpec kTable[] = {
         "Tells of each member given whether a set has it."),
     Row("spop", -2, kWrite | kFast, SPop, kPops, "1.0.0", "O(N) in the number of members returned.",
         "Takes members out of a set at random."),
-    Row("srandmember", -2, kReadonly, SRandMember, kReads, "1.0.0",
+    Row("srandmember", -2, kReadonly | kLargeReply, SRandMember, kReads, "1.0.0",
         "O(N) in the number of members returned.", "Returns members of a set at random."),
     {"smove",
      4,
@@ -398,7 +399,7 @@ constexpr CommandSpec kTable[] = {
      {kPops, {{2, 2, 1}, KeyAccess::kRW, kKeyInsert}}},
     Row("sscan", -3, kReadonly, SScan, kReads, "2.8.0",
         "O(1) for every call, O(N) for a whole iteration.", "Iterates over the members of a set."),
-    Row("sinter", -2, kReadonly, SInter, kReadsAll, "1.0.0", kSmallest,
+    Row("sinter", -2, kReadonly | kLargeReply, SInter, kReadsAll, "1.0.0", kSmallest,
         "Returns the members that all of the sets have."),
     {"sintercard",
      -3,
@@ -412,9 +413,9 @@ constexpr CommandSpec kTable[] = {
      "Counts the members that all of the sets have, up to a limit.",
      {},
      {CountedKeys(1, KeyAccess::kRO, kKeyAccess)}},
-    Row("sunion", -2, kReadonly, SUnion, kReadsAll, "1.0.0", kAllSets,
+    Row("sunion", -2, kReadonly | kLargeReply, SUnion, kReadsAll, "1.0.0", kAllSets,
         "Returns the members of any of the sets."),
-    Row("sdiff", -2, kReadonly, SDiff, kReadsAll, "1.0.0", kAllSets,
+    Row("sdiff", -2, kReadonly | kLargeReply, SDiff, kReadsAll, "1.0.0", kAllSets,
         "Returns the members of the first set that no other has."),
     StoreRow("sinterstore", SInterStore, KeyAccess::kRW, kSmallest,
              "Stores the members that all of the sets have."),

@@ -385,10 +385,10 @@ Status ZRandMember(ReadContext& ctx, Args args, resp::Writer& reply) {
   Result<std::optional<SortedSet>> set = Find(ctx, args[1]);
   if (!set.ok()) return set.status();
 
-  const size_t position = reply.Position();
   const bool nested = with_scores && reply.protocol() == 3;
   size_t drawn = 0;
   bool too_large = false;
+  size_t position = 0;  // of a reply that is limited
   const auto show = [&](std::string_view member, double score) {
     if (nested) reply.Array(2);
     reply.Bulk(member);
@@ -397,9 +397,18 @@ Status ZRandMember(ReadContext& ctx, Args args, resp::Writer& reply) {
     too_large = count < 0 && reply.Position() - position > kMaxReplyBytes;
     return !too_large;
   };
-  if (*set && count > 0) {
-    (*set)->PickDistinct(static_cast<uint64_t>(count), ctx.random(), show);
-  } else if (*set && count < 0) {
+  if (count >= 0) {
+    WriteCounted(reply, resp::Aggregate::kArray, [&] {
+      drawn = 0;
+      if (*set && count > 0) {
+        (*set)->PickDistinct(static_cast<uint64_t>(count), ctx.random(), show);
+      }
+      return with_scores && !nested ? drawn * 2 : drawn;
+    });
+    return Status::Ok();
+  }
+  position = reply.Position();
+  if (*set) {
     constexpr int64_t kLeastMemberBytes = 6;  // "$0", no bytes, two line ends
     too_large = -count > static_cast<int64_t>(kMaxReplyBytes) / kLeastMemberBytes;
     if (!too_large) (*set)->PickAny(static_cast<uint64_t>(-count), ctx.random(), show);
@@ -507,7 +516,7 @@ constexpr CommandSpec kTable[] = {
         "Returns the rank of a member of a sorted set in ascending order."),
     Row("zrevrank", -3, kReadonly | kFast, ZRevRank, kReads, "2.0.0", kLogarithmic,
         "Returns the rank of a member of a sorted set in descending order."),
-    Row("zrange", -4, kReadonly, ZRange, kReads, "1.2.0", kRange,
+    Row("zrange", -4, kReadonly | kLargeReply, ZRange, kReads, "1.2.0", kRange,
         "Returns the members of a sorted set in a range of ranks, scores or bytes."),
     {"zrangestore",
      -5,
@@ -521,15 +530,15 @@ constexpr CommandSpec kTable[] = {
      "Stores the members of a sorted set in a range.",
      {},
      {kTarget, {{2, 2, 1}, KeyAccess::kRO, kKeyAccess}}},
-    Row("zrangebyscore", -4, kReadonly, ZRangeByScore, kReads, "1.0.5", kRange,
+    Row("zrangebyscore", -4, kReadonly | kLargeReply, ZRangeByScore, kReads, "1.0.5", kRange,
         "Returns the members of a sorted set with scores in a range."),
-    Row("zrevrangebyscore", -4, kReadonly, ZRevRangeByScore, kReads, "2.2.0", kRange,
+    Row("zrevrangebyscore", -4, kReadonly | kLargeReply, ZRevRangeByScore, kReads, "2.2.0", kRange,
         "Returns the members of a sorted set with scores in a range, in descending order."),
-    Row("zrangebylex", -4, kReadonly, ZRangeByLex, kReads, "2.8.9", kRange,
+    Row("zrangebylex", -4, kReadonly | kLargeReply, ZRangeByLex, kReads, "2.8.9", kRange,
         "Returns the members of a sorted set in a range of their bytes."),
-    Row("zrevrangebylex", -4, kReadonly, ZRevRangeByLex, kReads, "2.8.9", kRange,
+    Row("zrevrangebylex", -4, kReadonly | kLargeReply, ZRevRangeByLex, kReads, "2.8.9", kRange,
         "Returns the members of a sorted set in a range of their bytes, in descending order."),
-    Row("zrevrange", -4, kReadonly, ZRevRange, kReads, "1.2.0", kRange,
+    Row("zrevrange", -4, kReadonly | kLargeReply, ZRevRange, kReads, "1.2.0", kRange,
         "Returns the members of a sorted set in a range of ranks, in descending order."),
     Row("zremrangebyrank", 4, kWrite, ZRemRangeByRank, kDeletes, "2.0.0", kRemovals,
         "Removes the members of a sorted set in a range of ranks."),
@@ -566,7 +575,7 @@ constexpr CommandSpec kTable[] = {
     CountedRow("zintercard", -3, kReadonly, ZInterCard, CountedKeys(1, KeyAccess::kRO, kKeyAccess),
                "7.0.0", "O(N*K) in the smallest of K sources.",
                "Counts the members that all of the sorted sets have, up to a limit."),
-    Row("zrandmember", -2, kReadonly, ZRandMember, kReads, "6.2.0",
+    Row("zrandmember", -2, kReadonly | kLargeReply, ZRandMember, kReads, "6.2.0",
         "O(M*log(N)) for M members returned.", "Returns members of a sorted set at random."),
     Row("zscan", -3, kReadonly, ZScan, kReads, "2.8.0",
         "O(1) for every call, O(N) for a whole iteration.",

@@ -162,6 +162,13 @@ Result<RangeQuery> ParseQuery(Args args, RangeForm form) {
   return query;
 }
 
+// How many members are asked for, where that is known without a walk.
+std::optional<size_t> KnownSize(const SortedSet& set, const RangeQuery& query) {
+  if (query.range.by != By::kRank) return std::nullopt;
+  const RankRange ranks = query.range.ranks.In(set.size());
+  return ranks.first < ranks.end ? ranks.end - ranks.first : 0;
+}
+
 // Visits what is asked for.
 void Walk(const SortedSet& set, const RangeQuery& query, const types::VisitScored& visit) {
   if (query.range.by == By::kRank) {
@@ -185,10 +192,14 @@ Status Show(ReadContext& ctx, Args args, const RangeForm& form, resp::Writer& re
   if (!query.ok()) return query.status();
   Result<std::optional<SortedSet>> set = FindSortedSet(ctx.view(), ctx.db(), args[1]);
   if (!set.ok()) return set.status();
-  const size_t position = reply.Position();
   const bool nested = query->with_scores && reply.protocol() == 3;
-  size_t count = 0;
-  if (*set) {
+  // Members and scores, where these stand beside them.
+  const size_t each = query->with_scores && !nested ? 2 : 1;
+  std::optional<size_t> known = *set ? KnownSize(**set, *query) : 0;
+  if (known) *known *= each;
+  WriteCounted(reply, resp::Aggregate::kArray, known, [&] {
+    size_t count = 0;
+    if (!*set) return count;
     Walk(**set, *query, [&](std::string_view member, double score) {
       ++count;
       if (nested) reply.Array(2);
@@ -196,8 +207,8 @@ Status Show(ReadContext& ctx, Args args, const RangeForm& form, resp::Writer& re
       if (query->with_scores) reply.Double(score);
       return true;
     });
-  }
-  reply.ArrayAt(position, query->with_scores && !nested ? 2 * count : count);
+    return each * count;
+  });
   return Status::Ok();
 }
 

@@ -116,13 +116,14 @@ void ReplyEntry(StreamId id, types::StreamFields fields, resp::Writer& reply) {
 
 void ReplyEntries(const types::Stream& stream, StreamId first, StreamId last, uint64_t count,
                   resp::Writer& reply) {
-  const size_t position = reply.Position();
-  uint64_t entries = 0;
-  stream.ForEach(first, last, [&](StreamId id, types::StreamFields fields) {
-    ReplyEntry(id, fields, reply);
-    return ++entries != count;
+  WriteCounted(reply, resp::Aggregate::kArray, [&] {
+    uint64_t entries = 0;
+    stream.ForEach(first, last, [&](StreamId id, types::StreamFields fields) {
+      ReplyEntry(id, fields, reply);
+      return ++entries != count;
+    });
+    return entries;
   });
-  reply.ArrayAt(position, entries);
 }
 
 }  // namespace metastore::commands

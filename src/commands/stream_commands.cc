@@ -277,13 +277,14 @@ Status RangeGeneric(ReadContext& ctx, Args args, bool reverse, resp::Writer& rep
     ReplyEntries(*stream, *first, *last, most, reply);
     return Status::Ok();
   }
-  const size_t position = reply.Position();
-  uint64_t entries = 0;
-  stream->ForEachReverse(*first, *last, [&](StreamId id, StreamFields fields) {
-    ReplyEntry(id, fields, reply);
-    return ++entries != most;
+  WriteCounted(reply, resp::Aggregate::kArray, [&] {
+    uint64_t entries = 0;
+    stream->ForEachReverse(*first, *last, [&](StreamId id, StreamFields fields) {
+      ReplyEntry(id, fields, reply);
+      return ++entries != most;
+    });
+    return entries;
   });
-  reply.ArrayAt(position, entries);
   return Status::Ok();
 }
 
@@ -358,7 +359,19 @@ void ReplyStreamName(std::string_view key, resp::Writer& reply) {
   reply.Bulk(key);
 }
 
-// RESP2: pairs of a stream's name and its entries; RESP3: a map.
+// RESP2: pairs of a stream's name and its entries; RESP3: a map. Where their number is known before
+// they are written.
+void BeginRead(size_t streams, resp::Writer& reply) {
+  if (streams == 0) {
+    reply.NullArray();
+  } else if (reply.protocol() == 2) {
+    reply.Array(streams);
+  } else {
+    reply.Map(streams);
+  }
+}
+
+// Where it is known behind them.
 void FinishRead(size_t position, size_t streams, resp::Writer& reply) {
   if (streams == 0) {
     reply.NullArray();
@@ -373,6 +386,7 @@ Status XRead(ReadContext& ctx, Args args, resp::Writer& reply) {
   Result<ReadOptions> options = ParseRead(args, false);
   if (!options.ok()) return options.status();
   std::vector<StreamId> after;
+  size_t streams = 0;
   for (size_t i = 0; i < options->keys.size(); ++i) {
     Result<Stream> stream = Stream::Find(ctx.view(), ctx.db(), options->keys[i]);
     if (!stream.ok() && stream.code() != Code::kNotFound) return stream.status();
@@ -393,18 +407,16 @@ Status XRead(ReadContext& ctx, Args args, resp::Writer& reply) {
       if (!given.ok()) return given.status();
       id = *given;
     }
+    if (stream.ok() && stream->HasAfter(id)) ++streams;
   }
-  const size_t position = reply.Position();
-  size_t streams = 0;
+  BeginRead(streams, reply);
   for (size_t i = 0; i < options->keys.size(); ++i) {
     Result<Stream> stream = Stream::Find(ctx.view(), ctx.db(), options->keys[i]);
     if (!stream.ok() || !stream->HasAfter(after[i])) continue;
-    ++streams;
     ReplyStreamName(options->keys[i], reply);
     after[i].Increment();
     ReplyEntries(*stream, after[i], types::kMaxStreamId, options->count, reply);
   }
-  FinishRead(position, streams, reply);
   return Status::Ok();
 }
 
@@ -809,11 +821,12 @@ constexpr CommandSpec kTable[] = {
         "5.0.0", "O(1), and O(N) in the entries that it trims.", "Appends an entry to a stream."),
     Row("xlen", 2, kReadonly | kFast, XLen, {kFirst, KeyAccess::kRO, 0}, "5.0.0", "O(1)",
         "Returns the number of entries of a stream."),
-    Row("xrange", -4, kReadonly, XRange, kRead, "5.0.0", "O(N) in the entries returned.",
-        "Returns the entries within an interval of ids."),
-    Row("xrevrange", -4, kReadonly, XRevRange, kRead, "5.0.0", "O(N) in the entries returned.",
+    Row("xrange", -4, kReadonly | kLargeReply, XRange, kRead, "5.0.0",
+        "O(N) in the entries returned.", "Returns the entries within an interval of ids."),
+    Row("xrevrange", -4, kReadonly | kLargeReply, XRevRange, kRead, "5.0.0",
+        "O(N) in the entries returned.",
         "Returns the entries within an interval of ids, the latest first."),
-    ReadRow("xread", -4, kReadonly, XRead, 1, "O(N) in the entries returned.",
+    ReadRow("xread", -4, kReadonly | kLargeReply, XRead, 1, "O(N) in the entries returned.",
             "Returns the entries of streams behind an id of each."),
     ReadRow("xreadgroup", -7, kWrite, XReadGroup, 4, "O(N) in the entries returned.",
             "Returns entries to a consumer of a group, new ones or those that it has not "

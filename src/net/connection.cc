@@ -264,6 +264,12 @@ void Connection::Sweep(int64_t now_ms) {
   if (timeout_s > 0 && !waits && now_ms - session_->last_command_ms > timeout_s * 1000) {
     return Close();
   }
+  if (loop_->dispatcher().Stalled(*session_)) {
+    log::warn("client {} {} closed: for {} s it took next to nothing of a large reply",
+              session_->id(), session_->peer_address, server::kStreamStallNs / 1'000'000'000);
+    loop_->stats().output_limit_disconnections.Add(1);
+    return Close();
+  }
   if (OverOutputLimits(now_ms)) {
     loop_->stats().output_limit_disconnections.Add(1);
     Close();

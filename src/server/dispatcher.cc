@@ -82,7 +82,10 @@ void Dispatcher::TakeLimits() {
   if (version == limits_version_) return;
   limits_version_ = version;
   limits_ = server_->limits();
-  inflight_limit_ = limits_.max_inflight_bytes / std::max(1, server_->loops());
+  const size_t loops = static_cast<size_t>(std::max(1, server_->loops()));
+  inflight_limit_ = limits_.max_inflight_bytes / loops;
+  const size_t streams = std::min(kMaxStreams, limits_.output_memory_bytes / 2 / kStreamBytes);
+  max_places_ = std::max<size_t>(1, streams / loops);
 }
 
 int64_t Dispatcher::now_ms() {
@@ -101,6 +104,7 @@ bool Dispatcher::MayServe(Session* session) {
     session->output_full_ = false;
   }
   if (session->slot_count_ >= kMaxSlots || session->reads_parked_) return false;
+  if (session->stream_ != nullptr) return false;
   switch (session->wait_) {
     case Session::Wait::kNone:
       return true;
@@ -199,7 +203,9 @@ bool Dispatcher::Dispatch(Session* session, Args args) {
     return true;
   }
   if (session->in_log_ > 0) {
-    if (reads_in_log_ >= kMaxReadsInLog) {
+    // Apply must not build a reply of any size.
+    const bool large = (command->spec->flags & commands::kLargeReply) != 0;
+    if (large || reads_in_log_ >= kMaxReadsInLog) {
       session->wait_ = Session::Wait::kLog;
       return false;
     }
@@ -400,6 +406,7 @@ void Dispatcher::EndOfTurn() {
   CloseBatch();
   Unpark();
   ServeReads();
+  ResumeStreams();
   stats_->turns.Add(1);
   in_turn_ = false;
 }
@@ -410,14 +417,14 @@ void Dispatcher::ServeReads() {
   if (replica_->MayReadNow()) {
     // Good for the reads that wait for permission too: they arrived earlier. Running them first
     // keeps what one client sees from going back.
-    std::unique_ptr<engine::View> view = replica_->NewView();
+    std::shared_ptr<const engine::View> view = replica_->NewView();
     while (!waiting_.empty()) {
       ReadGroup group = std::move(waiting_.front());
       waiting_.pop_front();
-      RunReads(*view, &group);
+      RunReads(view, &group);
       Recycle(std::move(group));
     }
-    RunReads(*view, &reads_);
+    RunReads(view, &reads_);
     ReadGroup group = std::move(reads_);
     Recycle(std::move(group));
   } else {
@@ -441,12 +448,12 @@ void Dispatcher::Handle(replica::ReadPermission permission) {
   BeginTurn();
   // Groups that an earlier View has served are gone, and their permissions mean nothing.
   if (permission.granted) {
-    std::unique_ptr<engine::View> view;
+    std::shared_ptr<const engine::View> view;
     while (!waiting_.empty() && waiting_.front().ticket <= permission.ticket) {
       if (view == nullptr) view = replica_->NewView();
       ReadGroup group = std::move(waiting_.front());
       waiting_.pop_front();
-      RunReads(*view, &group);
+      RunReads(view, &group);
       Recycle(std::move(group));
     }
     return;
@@ -461,7 +468,7 @@ void Dispatcher::Handle(replica::ReadPermission permission) {
   }
 }
 
-void Dispatcher::RunReads(const engine::View& view, ReadGroup* group) {
+void Dispatcher::RunReads(const std::shared_ptr<const engine::View>& view, ReadGroup* group) {
   // A CONFIG SET of the same turn is in front of them.
   TakeLimits();
   int64_t before_ns = server_->clock().BootNs();
@@ -477,10 +484,12 @@ void Dispatcher::RunReads(const engine::View& view, ReadGroup* group) {
     Session* session = read.session;
     --(group->ticket == 0 ? session->reads_queued_ : session->reads_waiting_);
     if (session->closed_) {
+      if (read.place == Place::kTaken) --places_;
       Release(session);
       continue;
     }
-    if (session->reads_parked_ || session->reply_bytes() >= kMaxReplyBytes) {
+    if (session->reads_parked_ || session->stream_ != nullptr ||
+        session->output_.bytes() >= kMaxReplyBytes) {
       Park(read, args_scratch_);
       continue;
     }
@@ -488,33 +497,140 @@ void Dispatcher::RunReads(const engine::View& view, ReadGroup* group) {
     std::string scratch;
     std::string* out = direct ? session->output_.Tail() : &scratch;
     size_t start = out->size();
-    resp::Writer writer(out, read.protocol);
-    commands::ReadContext context(view, read.db);
-    context.set_encoding_limits(&limits_.encoding);
-    Status status = read.command->spec->handler.read(context, args_scratch_, writer);
-    if (!status.ok()) {
-      out->resize(start);
-      commands::WriteError(status, writer);
-    }
-    Count(*read.command, read.argc, std::string_view(*out).substr(start));
-    if (direct) {
-      Session::Slot& slot = session->At(read.slot);
-      if (slot.drop) out->resize(start);
-      session->output_.Appended();
-      slot.ready = true;
-      session->PopReady();
+    Status status;
+    bool complete = true;
+    if ((read.command->spec->flags & commands::kLargeReply) != 0) {
+      complete = RunUnlessLarge(view, read, out, &status);
     } else {
-      session->Fill(read.slot, std::move(scratch));
+      resp::Writer writer(out, read.protocol);
+      commands::ReadContext context(*view, read.db);
+      context.set_encoding_limits(&limits_.encoding);
+      status = read.command->spec->handler.read(context, args_scratch_, writer);
     }
+    if (complete) {
+      if (!status.ok()) {
+        out->resize(start);
+        resp::Writer writer(out, read.protocol);
+        commands::WriteError(status, writer);
+      }
+      Count(*read.command, read.argc, std::string_view(*out).substr(start));
+      if (direct) {
+        Session::Slot& slot = session->At(read.slot);
+        if (slot.drop) out->resize(start);
+        session->output_.Appended();
+        slot.ready = true;
+        session->PopReady();
+      } else {
+        session->Fill(read.slot, std::move(scratch));
+      }
+      Release(session);
+    }
+    MarkDirty(session);
     int64_t after_ns = server_->clock().BootNs();
     stats_->command(read.command->index).ns.Add(static_cast<uint64_t>(after_ns - before_ns));
     before_ns = after_ns;
-    MarkDirty(session);
-    Release(session);
   }
   int64_t elapsed_ns = std::max<int64_t>(0, before_ns - group->start_ns);
   stats_->read_latency.Record(static_cast<uint64_t>(elapsed_ns) / 1000, group->reads.size());
 }
+
+// --- large replies ---------------------------------------------------------------------------
+
+bool Dispatcher::TakePlace() {
+  if (places_ >= max_places_) return false;
+  ++places_;
+  return true;
+}
+
+bool Dispatcher::RunUnlessLarge(const std::shared_ptr<const engine::View>& view, QueuedRead read,
+                                std::string* out, Status* status) {
+  Session* session = read.session;
+  if (read.place == Place::kNone) {
+    const size_t start = out->size();
+    commands::ReadContext context(*view, read.db);
+    if (RunShort(*read.command->spec, context, args_scratch_, out, read.protocol, status)) {
+      return true;
+    }
+    // The statistics go by what a reply begins with.
+    Count(*read.command, read.argc, std::string_view(*out).substr(start));
+    out->resize(start);
+    if (session->At(read.slot).drop) {
+      session->Fill(read.slot, std::string_view());
+      Release(session);
+      return false;
+    }
+    read.place = place_waiters_.empty() && TakePlace() ? Place::kTaken : Place::kWanted;
+  }
+  // Whatever came before it in its session is answered: reads keep their order, and none is
+  // queued while something of the session is in the log.
+  CHECK_EQ(read.slot, session->first_slot_);
+  if (read.place == Place::kWanted) {
+    place_waiters_.push_back(session);
+    Park(read, args_scratch_);
+  } else {
+    StartStream(view, read);
+  }
+  return false;
+}
+
+// It begins at the end of this turn or in a later one.
+void Dispatcher::StartStream(const std::shared_ptr<const engine::View>& view,
+                             const QueuedRead& read) {
+  Session* session = read.session;
+  auto stream = std::make_unique<ReplyStream>(
+      session, ReplyStream::Read{read.command, read.db, read.protocol, read.slot}, args_scratch_,
+      view, &server_->clock(), &stacks_);
+  session->stream_ = stream.get();
+  ++session->reads_queued_;
+  inflight_bytes_ += stream->counted_bytes();
+  streams_.push_back(std::move(stream));
+}
+
+void Dispatcher::ResumeStreams() {
+  if (streams_.empty()) return;
+  int64_t before_ns = server_->clock().BootNs();
+  const int64_t end_ns = before_ns + kStreamTurnNs;
+  for (size_t n = streams_.size(); n > 0 && before_ns < end_ns; --n) {
+    std::unique_ptr<ReplyStream> stream = std::move(streams_.front());
+    streams_.pop_front();
+    if (!stream->MayRun()) {
+      streams_.push_back(std::move(stream));
+      continue;
+    }
+    stream->Run();
+    MarkDirty(stream->session());
+    const int64_t after_ns = server_->clock().BootNs();
+    stats_->command(stream->read().command->index)
+        .ns.Add(static_cast<uint64_t>(after_ns - before_ns));
+    before_ns = after_ns;
+    if (!stream->done()) {
+      streams_.push_back(std::move(stream));
+      continue;
+    }
+    Session* session = stream->session();
+    Session::Slot& slot = session->At(stream->read().slot);
+    slot.ready = true;
+    session->PopReady();
+    EndStream(std::move(stream));
+    Release(session);
+  }
+}
+
+void Dispatcher::EndStream(std::unique_ptr<ReplyStream> stream) {
+  Session* session = stream->session();
+  session->stream_ = nullptr;
+  --session->reads_queued_;
+  --places_;
+  inflight_bytes_ -= stream->counted_bytes();
+}
+
+bool Dispatcher::Stalled(const Session& session) const {
+  const ReplyStream* stream = session.stream_;
+  return stream != nullptr && !stream->MayRun() &&
+         server_->clock().BootNs() - stream->paused_ns() >= kStreamStallNs;
+}
+
+// --- parked reads ----------------------------------------------------------------------------
 
 // The read stays outstanding; a later View serves it as well, since it is taken later.
 void Dispatcher::Park(const QueuedRead& read, const std::vector<std::string_view>& args) {
@@ -532,9 +648,24 @@ void Dispatcher::Park(const QueuedRead& read, const std::vector<std::string_view
   inflight_bytes_ += counted;
 }
 
+// In the order of their commands: the first of them is the next to be answered, and none of the
+// session's reads is under way elsewhere and could overtake it. What waits behind it does not
+// count: only the output drains by itself.
+bool Dispatcher::MayUnpark(const ReadGroup& parked) const {
+  const QueuedRead& first = parked.reads.front();
+  const Session& session = *first.session;
+  if (session.closed_) return true;
+  return first.slot == session.first_slot_ && session.reads_waiting_ == 0 &&
+         session.stream_ == nullptr && session.output_.bytes() <= kMaxReplyBytes / 2;
+}
+
 bool Dispatcher::HasRunnableReads() const {
+  for (const auto& stream : streams_) {
+    if (stream->MayRun()) return true;
+  }
   for (const auto& [session, group] : parked_) {
-    if (session->closed_ || session->reply_bytes() <= kMaxReplyBytes / 2) return true;
+    const bool waits = group.reads.front().place == Place::kWanted && places_ >= max_places_;
+    if (MayUnpark(group) && (session->closed_ || !waits)) return true;
   }
   return false;
 }
@@ -542,9 +673,17 @@ bool Dispatcher::HasRunnableReads() const {
 // Puts the parked reads of clients that have room again, and those of clients that are gone, into
 // this turn's group.
 void Dispatcher::Unpark() {
+  std::erase_if(place_waiters_, [this](Session* session) {
+    ReadGroup& group = parked_.at(session);
+    if (session->closed_) return true;
+    if (!MayUnpark(group) || !TakePlace()) return false;
+    group.reads.front().place = Place::kTaken;
+    return true;
+  });
   for (auto it = parked_.begin(); it != parked_.end();) {
     auto& [session, group] = *it;
-    if (!session->closed_ && session->reply_bytes() > kMaxReplyBytes / 2) {
+    const bool waits = group.reads.front().place == Place::kWanted && !session->closed_;
+    if (waits || !MayUnpark(group)) {
       ++it;
       continue;
     }
@@ -565,6 +704,7 @@ void Dispatcher::RefuseReads(ReadGroup* group) {
   for (const QueuedRead& read : group->reads) {
     Session* session = read.session;
     --session->reads_waiting_;
+    if (read.place == Place::kTaken) --places_;
     Count(*read.command, read.argc, error);
     if (!session->closed_) {
       session->Fill(read.slot, std::string_view(error));
@@ -643,6 +783,14 @@ void Dispatcher::TakeDirty(std::vector<Session*>* sessions) {
 void Dispatcher::Close(std::unique_ptr<Session> session) {
   Session* closed = session.get();
   CHECK(!closed->closed_);
+  if (closed->stream_ != nullptr) {
+    auto found = std::find_if(streams_.begin(), streams_.end(),
+                              [closed](const auto& stream) { return stream->session() == closed; });
+    CHECK(found != streams_.end());
+    EndStream(std::move(*found));
+    streams_.erase(found);
+    Release(closed);
+  }
   server_->clients().Remove(closed);
   closed->closed_ = true;
   closed->owner_ = nullptr;

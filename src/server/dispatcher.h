@@ -10,6 +10,9 @@
 //                       round trip is the end of this turn.
 // A read runs only while its client has less than kMaxReplyBytes of replies to receive; what is
 // left of its reads is parked until they have drained, so a reply is made only when it has a place.
+// A read whose reply may be of any size (kLargeReply) runs like the others while its reply is
+// short. Beyond that it becomes a ReplyStream, which goes on turn by turn as its client takes it;
+// the client's further reads are parked behind it. Streams have places; who finds none is parked.
 // No libevent, no socket, no thread: tests drive it by hand. io role.
 #pragma once
 
@@ -22,8 +25,11 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/fiber.h"
 #include "commands/context.h"
 #include "replica/replica.h"
+#include "resp/writer.h"
+#include "server/reply_stream.h"
 #include "server/server.h"
 #include "server/session.h"
 
@@ -34,13 +40,17 @@ inline constexpr size_t kMaxBatchBytes = 1 << 20;
 inline constexpr uint32_t kMaxBatchItems = 4096;
 // Reads in the log that are under way, per loop.
 inline constexpr uint32_t kMaxReadsInLog = 256;
-// Replies of one client that may wait to be sent before its next command is taken. They must fall
-// to half of it again.
-inline constexpr size_t kMaxReplyBytes = 256 << 10;
 // Reads of one client that one turn takes.
 inline constexpr uint32_t kMaxReadsQueued = 256;
 // Commands of one client that may be unanswered.
 inline constexpr size_t kMaxSlots = 16 << 10;
+// Streams under way, all loops together, and what each may take of half of output-memory.
+inline constexpr size_t kMaxStreams = 256;
+inline constexpr size_t kStreamBytes = kMaxReplyBytes + resp::kCountedBytes;
+// All streams of a loop together work so long in one turn.
+inline constexpr int64_t kStreamTurnNs = 4'000'000;
+// A stream pins a View, so its client must take half of kMaxReplyBytes within this time.
+inline constexpr int64_t kStreamStallNs = 60'000'000'000;
 // What a command under way counts for beside its bytes.
 inline constexpr size_t kCommandOverheadBytes = 64;
 
@@ -73,8 +83,11 @@ class Dispatcher {
 
   // Hands over the batch and serves the reads.
   void EndOfTurn();
-  // Some parked reads may run now: do not wait for events before the next turn.
+  // Some parked reads or streams may run now: do not wait for events before the next turn.
   bool HasRunnableReads() const;
+  // The session's client has taken next to nothing of a large reply for kStreamStallNs: it is to be
+  // closed.
+  bool Stalled(const Session& session) const;
 
   // Answers of the replica for this lane.
   void Handle(replica::BatchReply reply);
@@ -90,6 +103,7 @@ class Dispatcher {
 
   // Commands handed over or waiting for a View, of all sessions.
   size_t outstanding() const { return outstanding_; }
+  size_t streams() const { return streams_.size(); }
   uint64_t inflight_bytes() const { return inflight_bytes_; }
   const Limits& limits() const { return limits_; }
   Server& server() { return *server_; }
@@ -98,6 +112,8 @@ class Dispatcher {
   int64_t now_ms();
 
  private:
+  // Of a read that is known to be large.
+  enum class Place : uint8_t { kNone, kWanted, kTaken };
   struct QueuedRead {
     Session* session;
     uint64_t slot;
@@ -105,6 +121,7 @@ class Dispatcher {
     int db;
     int protocol;
     uint32_t argc;
+    Place place = Place::kNone;
   };
   // Reads that are served by one View. Their arguments are copied: the input buffers go on.
   struct ReadGroup {
@@ -142,8 +159,18 @@ class Dispatcher {
   void SubmitChange(Session* session, const Command* command, commands::Args args,
                     replica::MembershipChange change);
   void ServeReads();
+  void RunReads(const std::shared_ptr<const engine::View>& view, ReadGroup* group);
+  // False: the reply is a large one, and the read is under way as a stream, or parked.
+  bool RunUnlessLarge(const std::shared_ptr<const engine::View>& view, QueuedRead read,
+                      std::string* out, Status* status);
+  void StartStream(const std::shared_ptr<const engine::View>& view, const QueuedRead& read);
+  void ResumeStreams();
+  // The reply is complete, or the client gone.
+  void EndStream(std::unique_ptr<ReplyStream> stream);
+  // A place for a stream, if there is one.
+  bool TakePlace();
+  bool MayUnpark(const ReadGroup& parked) const;
   void TakeLimits();
-  void RunReads(const engine::View& view, ReadGroup* group);
   void Park(const QueuedRead& read, const std::vector<std::string_view>& args);
   void Unpark();
   void RefuseReads(ReadGroup* group);
@@ -177,6 +204,13 @@ class Dispatcher {
   std::vector<ReadGroup> spare_groups_;
 
   std::unordered_map<Session*, ReadGroup> parked_;
+
+  FiberStacks stacks_;  // of streams_
+  // In turns: the front one goes on next.
+  std::deque<std::unique_ptr<ReplyStream>> streams_;
+  size_t places_ = 0;  // taken, by streams and by reads that will become one
+  size_t max_places_ = 1;
+  std::vector<Session*> place_waiters_;  // their first parked read wants one; first come first
 
   uint32_t reads_in_log_ = 0;
   size_t outstanding_ = 0;

@@ -20,6 +20,11 @@ namespace metastore::server {
 struct Command;  // command_table.h
 class Dispatcher;
 class ClientRegistry;
+class ReplyStream;
+
+// Replies of one client that may wait to be sent before its next command is taken, or its large
+// reply is gone on with. They must fall to half of it again.
+inline constexpr size_t kMaxReplyBytes = 256 << 10;
 
 enum class SessionKind : uint8_t { kResp, kHttp };
 enum class ReplyMode : uint8_t {
@@ -133,15 +138,16 @@ class Session {
 
   // The Dispatcher's books.
   enum class Wait : uint8_t { kNone, kReads, kLog, kPause };
-  uint32_t in_log_ = 0;         // commands in batches, unanswered
-  uint32_t reads_queued_ = 0;   // reads of this turn that wait for their View
-  uint32_t reads_waiting_ = 0;  // reads of earlier turns that wait for permission
-  bool reads_parked_ = false;   // some of reads_queued_ wait until replies have drained
-  Wait wait_ = Wait::kNone;     // why its next command was not taken
-  bool output_full_ = false;    // until the replies have drained below half
-  bool dirty_ = false;          // is in the Dispatcher's list of sessions with something to send
-  bool closed_ = false;         // its connection is gone; it lives until nothing is outstanding
-  void* owner_ = nullptr;       // the front end's object (connection, HTTP request)
+  uint32_t in_log_ = 0;            // commands in batches, unanswered
+  uint32_t reads_queued_ = 0;      // reads of this turn that wait for their View
+  uint32_t reads_waiting_ = 0;     // reads of earlier turns that wait for permission
+  bool reads_parked_ = false;      // some of reads_queued_ wait until replies have drained
+  ReplyStream* stream_ = nullptr;  // makes the reply of the front slot, one of reads_queued_
+  Wait wait_ = Wait::kNone;        // why its next command was not taken
+  bool output_full_ = false;       // until the replies have drained below half
+  bool dirty_ = false;             // is in the Dispatcher's list of sessions with something to send
+  bool closed_ = false;            // its connection is gone; it lives until nothing is outstanding
+  void* owner_ = nullptr;          // the front end's object (connection, HTTP request)
 
  public:
   void set_owner(void* owner) { owner_ = owner; }

@@ -31,6 +31,8 @@ class Hash {
   static Result<Hash> Find(const engine::View& view, int db, std::string_view key);
 
   uint64_t size() const { return header_.count; }
+  // If not, all that are counted are shown.
+  bool HasExpiredFields() const;
   const CollectionHeader& header() const { return header_; }
   bool Get(std::string_view field, std::string* value) const;
   // False when there is no such field; none: it stays.
@@ -50,7 +52,6 @@ class Hash {
   Hash(const engine::View& view, Record record);
   Elements elements() const { return Elements(*view_, header_, rest()); }
   std::string_view rest() const;
-  bool HasExpiredFields() const;
   // Whether so few are wanted that drawing them costs less than a walk over all.
   bool IsSmallShare(uint64_t count) const;
 

@@ -10,6 +10,7 @@
 #include <sstream>
 #include <thread>
 
+#include "base/crc32c.h"
 #include "base/random.h"
 #include "tests/cluster/clients.h"
 #include "tests/cluster/harness.h"
@@ -185,6 +186,104 @@ TEST_F(MemoryTest, ClientsThatNeverReadTheirRepliesDoNotFillTheMemory) {
   }
   EXPECT_TRUE(Client(node.redis_port()).Run({"SET", "after", "1"}).ok());
   ReportMemory(node, "GETs of 1 MB, never read");
+}
+
+// Reads until the client's reply is complete or nothing comes for kLiveness; the bytes' checksum.
+class ReplySum {
+ public:
+  ReplySum(int port, const std::string& request, int receive_bytes) : fd_(ConnectRaw(port)) {
+    if (receive_bytes > 0) {
+      setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
+    }
+    EXPECT_EQ(send(fd_, request.data(), request.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(request.size()));
+  }
+  ~ReplySum() { close(fd_); }
+
+  void Read(size_t bytes) {
+    std::vector<char> buffer(1 << 20);
+    for (size_t end = bytes_ + bytes; bytes_ < end;) {
+      struct pollfd poll = {fd_, POLLIN, 0};
+      if (::poll(&poll, 1, static_cast<int>(kLiveness.count())) != 1) return;
+      const ssize_t n = recv(fd_, buffer.data(), std::min(buffer.size(), end - bytes_), 0);
+      if (n <= 0) return;
+      crc_ = ExtendCrc32c(crc_, {buffer.data(), static_cast<size_t>(n)});
+      bytes_ += static_cast<size_t>(n);
+    }
+  }
+  size_t bytes() const { return bytes_; }
+  uint32_t crc() const { return crc_; }
+
+ private:
+  int fd_;
+  size_t bytes_ = 0;
+  uint32_t crc_ = 0;
+};
+
+TEST_F(MemoryTest, CollectionsMuchLargerThanTheMemoryForRepliesAreReadWhole) {
+  Cluster cluster(1);
+  LimitMemory(&cluster);
+  cluster.Start(0);
+  ASSERT_TRUE(cluster.WaitReady());
+  Node& node = cluster.node(0);
+  Client client(node.redis_port());
+  Random random(13);
+  // 300 MB in a list, and as much in a hash, in elements of 1 KB.
+  constexpr int kElements = 300 * 1024;
+  constexpr int kAtOnce = 1024;
+  uint32_t list_crc = Crc32c("*" + std::to_string(kElements) + "\r\n");
+  for (int i = 0; i < kElements; i += kAtOnce) {
+    std::vector<std::string> push = {"RPUSH", "list"};
+    std::vector<std::string> set = {"HSET", "hash"};
+    for (int j = 0; j < kAtOnce; ++j) {
+      const std::string element = RandomValue(&random, 1024);
+      list_crc = ExtendCrc32c(list_crc, "$1024\r\n" + element + "\r\n");
+      push.push_back(element);
+      set.push_back(std::to_string(100'000'000 + i + j));
+      set.push_back(element);
+    }
+    ASSERT_EQ(client.Run(push).integer, i + kAtOnce);
+    ASSERT_EQ(client.Run(set).integer, kAtOnce);
+  }
+  const size_t list_bytes = std::string("*307200\r\n").size() + size_t{kElements} * (7 + 1026);
+  const size_t hash_bytes =
+      std::string("*614400\r\n").size() + size_t{kElements} * (4 + 11 + 7 + 1026);
+  const std::string read_list = Encode({"LRANGE", "list", "0", "-1"});
+  const std::string read_hash = Encode({"HGETALL", "hash"});
+  const size_t before = node.MemoryBytes("VmHWM");
+  {
+    DeafClients deaf(node.redis_port(), 300);
+    deaf.Send(read_hash, read_hash.size());
+    // More than there are places for: the rest waits, and who is done makes place.
+    EXPECT_EQ(client.Run({"HLEN", "hash"}).integer, kElements);
+  }
+  {
+    DeafClients deaf(node.redis_port(), 50);
+    deaf.Send(read_list + read_hash, read_list.size() + read_hash.size());
+    ReplySum slow(node.redis_port(), read_list, 64 << 10);
+    slow.Read(1000);
+    const int64_t start_ms = NowMs();
+    ReplySum fast(node.redis_port(), read_list, 0);
+    fast.Read(list_bytes);
+    std::printf("LRANGE of %zu MB in %ld ms\n", list_bytes / kMegabyte,
+                static_cast<long>(NowMs() - start_ms));
+    EXPECT_EQ(fast.bytes(), list_bytes);
+    EXPECT_EQ(fast.crc(), list_crc);
+    ReplySum hash(node.redis_port(), read_hash, 0);
+    hash.Read(hash_bytes);
+    EXPECT_EQ(hash.bytes(), hash_bytes);
+    // What came meanwhile is no part of the slow one's reply.
+    EXPECT_EQ(client.Run({"LPUSH", "list", "new"}).integer, kElements + 1);
+    EXPECT_EQ(client.Run({"DEL", "list"}).integer, 1);
+    slow.Read(list_bytes - 1000);
+    EXPECT_EQ(slow.bytes(), list_bytes);
+    EXPECT_EQ(slow.crc(), list_crc);
+  }
+  const size_t after = node.MemoryBytes("VmHWM");
+  std::printf("at most %zu MB resident before the reads, %zu MB after\n", before / kMegabyte,
+              after / kMegabyte);
+  EXPECT_LT(after, kLimitBytes);
+  ReportMemory(node, "replies of 300 MB");
 }
 
 TEST_F(MemoryTest, PipelinedWritesWhoseRepliesAreNeverReadDoNotFillTheMemory) {

@@ -226,6 +226,88 @@ TEST(ConnectionTest, StopAnswersWhatIsUnderWay) {
 
 // While no descriptor is left, clients are turned away and the loop does not spin; afterwards all
 // is as before.
+// Of LARGE or COUNTED with elements of 1,000 bytes.
+size_t LargeReplyBytes(size_t elements) {
+  return 1 + std::to_string(elements).size() + 2 + elements * (5 + 2 + 1000 + 2);
+}
+
+// Until a stream has ended; a PING is answered by a turn of the loop.
+void WaitUntilNoneRuns(Socket* socket) {
+  for (int i = 0; i < 100'000 && test::LargeReads::running > 0; ++i) {
+    socket->Send("PING\r\n");
+    socket->Expect("+PONG\r\n");
+  }
+  EXPECT_EQ(test::LargeReads::running, 0);
+}
+
+TEST(ConnectionTest, LargeRepliesReachAFastClientWhileASlowOneTakesItsTime) {
+  Node node;
+  node.Start();
+  const size_t elements = 200'000;
+  Socket slow(node.loops->redis_port(), 4096);
+  Socket fast(node.loops->redis_port());
+  slow.Send("LARGE 20000 1000\r\nPING\r\n");
+  for (const char* command : {"LARGE", "COUNTED"}) {
+    fast.Send(command + (" " + std::to_string(elements)) + " 1000\r\nPING\r\n");
+    const std::string head = "*" + std::to_string(elements) + "\r\n$1000\r\n0e";
+    const std::string reply = fast.Receive(LargeReplyBytes(elements));
+    EXPECT_EQ(reply.size(), LargeReplyBytes(elements));
+    EXPECT_EQ(reply.substr(0, head.size()), head);
+    EXPECT_NE(reply.find("\r\n$1000\r\n199999"), std::string::npos);
+    fast.Expect("+PONG\r\n");
+  }
+  EXPECT_GT(test::LargeReads::running, 0);
+  for (const server::ClientInfo& client : node.server->clients().List(0)) {
+    EXPECT_LT(client.output_memory, size_t{2} << 20);
+  }
+  EXPECT_EQ(slow.Receive(LargeReplyBytes(20'000)).size(), LargeReplyBytes(20'000));
+  slow.Expect("+PONG\r\n");
+}
+
+TEST(ConnectionTest, QuitAndTheEndOfInputBehindALargeReplyWaitForIt) {
+  Node node;
+  node.Start();
+  Socket quits(node.loops->redis_port());
+  quits.Send("LARGE 20000 1000\r\nQUIT\r\n");
+  EXPECT_EQ(quits.ReceiveAll().size(), LargeReplyBytes(20'000) + 5);
+  Socket ends(node.loops->redis_port());
+  ends.Send("LARGE 20000 1000\r\nLARGE 20000 1000\r\nPING\r\n");
+  ends.HalfClose();
+  EXPECT_EQ(ends.ReceiveAll().size(), 2 * LargeReplyBytes(20'000) + 7);
+}
+
+TEST(ConnectionTest, AClientThatGoesOrIsKilledInALargeReplyEndsIt) {
+  Node node;
+  node.Start();
+  Socket other(node.loops->redis_port());
+  {
+    Socket socket(node.loops->redis_port());
+    socket.Send("LARGE 10000000 1000\r\n");
+    EXPECT_EQ(socket.Receive(1'000'000).size(), 1'000'000u);
+    EXPECT_EQ(test::LargeReads::running, 1);
+  }
+  WaitUntilNoneRuns(&other);
+  Socket killed(node.loops->redis_port(), 4096);
+  killed.Send("COUNTED 20000 1000\r\n");
+  EXPECT_EQ(killed.Receive(100).size(), 100u);
+  EXPECT_EQ(test::LargeReads::running, 1);
+  node.server->clients().Kill(nullptr, 0, [](const server::ClientInfo& client) {
+    return client.last_command == "counted";
+  });
+  EXPECT_LT(killed.ReceiveAll().size(), LargeReplyBytes(20'000) - 100);
+  WaitUntilNoneRuns(&other);
+}
+
+TEST(ConnectionTest, StopEndsLargeRepliesThatAreNotTaken) {
+  Node node;
+  node.Start();
+  Socket socket(node.loops->redis_port(), 4096);
+  socket.Send("LARGE 10000000 1000\r\n");
+  EXPECT_EQ(socket.Receive(100).size(), 100u);
+  node.Stop(1);
+  EXPECT_EQ(test::LargeReads::running, 0);
+}
+
 TEST(ConnectionTest, RunningOutOfDescriptorsPassesBy) {
   Node node;
   node.Start();

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -116,6 +117,145 @@ TEST(WriterTest, ARequestIsAnArrayOfBulkStrings) {
   out.clear();
   WriteCommand(&out, std::vector<std::string_view>{"PING"});
   EXPECT_EQ(out, "*1\r\n$4\r\nPING\r\n");
+}
+
+// --- with a sink -----------------------------------------------------------------------------
+
+constexpr size_t kChunkBytes = 1000;
+
+class Chunks : public Sink {
+ public:
+  void Take(std::string* bytes) override {
+    EXPECT_GE(bytes->size(), kChunkBytes);
+    largest = std::max(largest, bytes->size());
+    taken += *bytes;
+    bytes->clear();
+    ++chunks;
+  }
+  void Step() override { ++steps; }
+
+  std::string taken;
+  size_t chunks = 0;
+  size_t largest = 0;
+  size_t steps = 0;
+};
+
+void WriteSome(Writer& w) {
+  w.Map(300);
+  for (int i = 0; i < 300; ++i) {
+    w.Bulk("field" + std::to_string(i));
+    w.Array(5);
+    w.Integer(i);
+    w.Double(i / 2.0);
+    w.Null();
+    w.Verbatim("some text");
+    w.Raw("+raw\r\n");
+  }
+}
+
+TEST(WriterTest, ASinkGetsTheSameBytesInChunksThatEndBehindElements) {
+  for (int protocol : {2, 3}) {
+    Chunks chunks;
+    std::string out;
+    Writer writer(&out, protocol, &chunks, kChunkBytes);
+    WriteSome(writer);
+    EXPECT_EQ(chunks.taken + out, Written(protocol, WriteSome));
+    EXPECT_GT(chunks.chunks, 10u);
+    EXPECT_LT(chunks.largest, kChunkBytes + 50);
+    EXPECT_EQ(chunks.steps, 0u);
+  }
+}
+
+TEST(WriterTest, ASinkGetsNothingBeforeTheHeaderThatWillBeInserted) {
+  Chunks chunks;
+  std::string out;
+  Writer writer(&out, 2, &chunks, kChunkBytes);
+  const std::string element(300, 'x');
+  const auto write = [&element](Writer& w) {
+    w.Bulk("before");
+    const size_t outer = w.Position();
+    const size_t same = w.Position();
+    for (int i = 0; i < 9; ++i) w.Bulk(element);
+    w.ArrayAt(same, 9);
+    for (int i = 0; i < 9; ++i) w.Bulk(element);
+    const size_t inner = w.Position();
+    w.Bulk(element);
+    w.SetAt(inner, 1);
+    w.MapAt(outer, 6);
+  };
+  write(writer);
+  EXPECT_EQ(chunks.taken, Written(2, write));
+  EXPECT_EQ(chunks.chunks, 1u);
+  EXPECT_EQ(out, "");
+}
+
+// How often the walk was called, too.
+std::string WrittenCounted(Writer& writer, std::string* out, Chunks* chunks, size_t elements,
+                           int* walks) {
+  writer.Array(2);
+  WriteCounted(writer, Aggregate::kMap, [&] {
+    ++*walks;
+    for (size_t i = 0; i < elements; ++i) {
+      writer.Array(2);
+      writer.Bulk(std::to_string(i));
+      WriteCounted(writer, Aggregate::kSet, [&] {
+        writer.Bulk(std::string(i % 500, 'y'));
+        return size_t{1};
+      });
+    }
+    return elements / 2;
+  });
+  writer.Bulk("behind");
+  return (chunks == nullptr ? "" : chunks->taken) + *out;
+}
+
+TEST(WriterTest, ACountedWalkReadsTheSameWithASinkAndIsMadeTwiceOnlyWhereItIsLong) {
+  for (int protocol : {2, 3}) {
+    for (size_t elements : {0u, 2u, 100u, 800u, 20'000u}) {
+      int walks = 0;
+      std::string plain_out;
+      Writer plain(&plain_out, protocol);
+      const std::string wanted = WrittenCounted(plain, &plain_out, nullptr, elements, &walks);
+      EXPECT_EQ(walks, 1);
+      Chunks chunks;
+      std::string out;
+      Writer writer(&out, protocol, &chunks, kChunkBytes);
+      walks = 0;
+      EXPECT_EQ(WrittenCounted(writer, &out, &chunks, elements, &walks), wanted);
+      EXPECT_EQ(walks, wanted.size() < kCountedBytes ? 1 : 2);
+      EXPECT_LT(chunks.largest, kCountedBytes + 1000);
+      EXPECT_EQ(chunks.steps > 0, walks == 2);
+    }
+  }
+}
+
+TEST(WriterTest, AWalkOfKnownLengthIsMadeOnceAndLeavesFromItsStart) {
+  Chunks chunks;
+  std::string out;
+  Writer writer(&out, 3, &chunks, kChunkBytes);
+  int walks = 0;
+  constexpr size_t kElements = 100'000;
+  WriteCounted(writer, Aggregate::kSet, kElements, [&] {
+    ++walks;
+    for (size_t i = 0; i < kElements; ++i) writer.Integer(1);
+    return kElements;
+  });
+  EXPECT_EQ(walks, 1);
+  EXPECT_LT(chunks.largest, kChunkBytes + 10);
+  EXPECT_EQ((chunks.taken + out).substr(0, 12), "~100000\r\n:1\r");
+  EXPECT_EQ(chunks.taken.size() + out.size(), 9 + 4 * kElements);
+  EXPECT_EQ(chunks.steps, 0u);
+}
+
+TEST(WriterTest, ASinkIsAskedWhileAWalkWritesNothing) {
+  Chunks chunks;
+  std::string out;
+  Writer writer(&out, 2, &chunks, kChunkBytes);
+  for (int i = 0; i < 10'240; ++i) writer.Step();
+  EXPECT_EQ(chunks.steps, 10u);
+  Writer plain(&out, 2);
+  for (int i = 0; i < 10'240; ++i) plain.Step();
+  EXPECT_EQ(out, "");
 }
 
 }  // namespace

@@ -448,9 +448,9 @@ TEST_F(DispatcherTest, StatisticsCountCallsErrorsAndMisses) {
   auto session = NewSession();
   ASSERT_TRUE(Send(session, {"SET", "k", "v"}));
   ASSERT_TRUE(Send(session, {"INCR", "k"}));
-  ASSERT_TRUE(Send(session, {"MGET", "k", "none", "none"}));
   dispatcher_->EndOfTurn();
   replica_.ApplyAll();
+  ASSERT_TRUE(Send(session, {"MGET", "k", "none", "none"}));
   ASSERT_TRUE(Send(session, {"GET", "k"}));
   ASSERT_TRUE(Send(session, {"GET", "none"}));
   ASSERT_TRUE(Send(session, {"EXISTS", "k", "none"}));
