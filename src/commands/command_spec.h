@@ -174,6 +174,7 @@ std::span<const CommandSpec> SortedSetCommands();
 std::span<const CommandSpec> StreamCommands();
 std::span<const CommandSpec> GeoCommands();
 std::span<const CommandSpec> SortCommands();
+std::span<const CommandSpec> DumpCommands();
 std::span<const CommandSpec> GenericCommands();
 
 }  // namespace metastore::commands

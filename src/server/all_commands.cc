@@ -16,6 +16,7 @@ const CommandTable& CommandTable::All() {
       commands::StreamCommands(),
       commands::GeoCommands(),
       commands::SortCommands(),
+      commands::DumpCommands(),
       commands::GenericCommands(),
       ConnectionCommands(),
       ServerCommands(),

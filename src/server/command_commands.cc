@@ -99,6 +99,7 @@ constexpr Tips kTips[] = {
     {"config|set", "request_policy:all_nodes response_policy:all_succeeded"},
     {"dbsize", "request_policy:all_shards response_policy:agg_sum"},
     {"del", "request_policy:multi_shard response_policy:agg_sum"},
+    {"dump", "nondeterministic_output"},
     {"exists", "request_policy:multi_shard response_policy:agg_sum"},
     {"flushall", "request_policy:all_shards response_policy:all_succeeded"},
     {"flushdb", "request_policy:all_shards response_policy:all_succeeded"},

@@ -17,10 +17,7 @@ DATA_GROUPS = {b"string", b"list", b"set", b"sorted-set", b"hash", b"stream", b"
                b"hyperloglog", b"generic"}
 # Of these groups, but not here. A name that is here after all must go from this list.
 ABSENT = {
-    b"dump": "there is no serialized form of values yet",
-    b"restore": "there is no serialized form of values yet",
-    b"migrate": "moves keys between servers of Redis's own protocol: needs DUMP and RESTORE",
-    b"restore-asking": "is RESTORE for the slots of Redis Cluster",
+    b"migrate": "connects to other servers, which the apply of a log entry must not",
 }
 
 # Words that decide where keys are, and others.
