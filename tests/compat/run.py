@@ -32,6 +32,7 @@ import node_checks  # noqa: F401
 import cluster_checks
 import command_info_check
 import differential_check
+import dump_check
 import servers
 
 
@@ -88,6 +89,7 @@ def main():
             nodes = running.metastore(1, "one")
             report.run_all(nodes[0])
             report.run(command_info_check.CHECK, (nodes[0], running))
+            report.run(dump_check.CHECK, (nodes[0], running))
             report.run(differential_check.CHECK, (nodes[0], running))
             report.run(alive, nodes)
             running.stop(nodes)
