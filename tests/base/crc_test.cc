@@ -5,6 +5,7 @@
 
 #include "base/crc16.h"
 #include "base/crc32c.h"
+#include "base/crc64.h"
 #include "base/random.h"
 
 namespace metastore {
@@ -13,6 +14,20 @@ namespace {
 TEST(Crc16Test, MatchesThePublishedCheckValue) {
   EXPECT_EQ(Crc16("123456789"), 0x31c3);
   EXPECT_EQ(Crc16(""), 0);
+}
+
+TEST(Crc64Test, MatchesTheValueThatRedisTestsFor) {
+  EXPECT_EQ(Crc64("123456789"), 0xe9c6d914c4b8d9ca);
+  EXPECT_EQ(Crc64(""), 0u);
+}
+
+TEST(Crc64Test, PartsAreTheWhole) {
+  std::string bytes;
+  for (int i = 0; i < 100; ++i) bytes.push_back(static_cast<char>(i * 37));
+  for (size_t cut = 0; cut <= bytes.size(); ++cut) {
+    const std::string_view all = bytes;
+    EXPECT_EQ(ExtendCrc64(Crc64(all.substr(0, cut)), all.substr(cut)), Crc64(all)) << cut;
+  }
 }
 
 // Values of CLUSTER KEYSLOT.

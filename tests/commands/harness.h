@@ -35,7 +35,7 @@ inline std::vector<std::span<const commands::CommandSpec>> Groups() {
       commands::StringCommands(),    commands::BitmapCommands(), commands::HyperloglogCommands(),
       commands::HashCommands(),      commands::ListCommands(),   commands::SetCommands(),
       commands::SortedSetCommands(), commands::StreamCommands(), commands::GeoCommands(),
-      commands::SortCommands(),      commands::GenericCommands()};
+      commands::SortCommands(),      commands::DumpCommands(),   commands::GenericCommands()};
 }
 
 // Of all groups; a subcommand's spec where args name one.
