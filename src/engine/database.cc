@@ -106,6 +106,7 @@ Result<std::unique_ptr<Database>> Database::Open(const std::string& path,
   if (!status.ok()) return FromRocks(status, "cannot open the database " + path);
   database->db_.reset(db);
   std::copy(handles.begin(), handles.end(), database->families_.begin());
+  database->dead_space_.Find(*database);
   return database;
 }
 

@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "engine/dead_space.h"
 #include "engine/record_cache.h"
 #include "engine/view.h"
 
@@ -59,6 +60,8 @@ class Database {
   // Goes with the generation: its Views read through it as long as they last.
   RecordCache& records() const { return records_; }
 
+  DeadSpace& dead_space() { return dead_space_; }
+
   void RemoveOnClose() { remove_on_close_ = true; }
   bool remove_on_close() const { return remove_on_close_; }
   const std::string& path() const { return path_; }
@@ -75,6 +78,7 @@ class Database {
   std::unique_ptr<rocksdb::DB> db_;
   std::array<rocksdb::ColumnFamilyHandle*, kFamilyCount> families_{};
   mutable RecordCache records_;
+  DeadSpace dead_space_;
   std::atomic<bool> remove_on_close_ = false;
 };
 

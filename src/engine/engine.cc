@@ -172,6 +172,9 @@ class EngineImpl final : public Engine {
       std::lock_guard<std::mutex> lock(mutex_);
       old = std::move(snapshot_);
     }
+    for (const TxnImpl::DeadRange& range : txn_.dead_ranges()) {
+      database_->dead_space().Add(range.family, range.from, range.to);
+    }
     txn_.Clear();
     if (batch_.Data().capacity() > kKeptBatchBytes) batch_ = rocksdb::WriteBatch();
   }
@@ -185,6 +188,10 @@ class EngineImpl final : public Engine {
   }
 
   Status Flush() override { return database()->Flush(); }
+  Status ReclaimSpace() override {
+    std::shared_ptr<Database> database = this->database();
+    return database->dead_space().Reclaim(database.get());
+  }
   Status Checkpoint(const std::string& directory) override {
     return database()->Checkpoint(directory);
   }

@@ -59,6 +59,11 @@ class Engine {
   // Flushes all families; returns when durable. Any thread.
   virtual Status Flush() = 0;
 
+  // Has the files compacted that hold much of what DeleteDeadRange removed, so that its space comes
+  // back soon and not with some later write to its surroundings. Starts work in the background, a
+  // level at a time: call it every few seconds. It may flush. Any thread, one at a time.
+  virtual Status ReclaimSpace() = 0;
+
   // Makes a consistent copy (hard links) of everything committed in a new directory. Any thread.
   virtual Status Checkpoint(const std::string& directory) = 0;
 

@@ -49,11 +49,13 @@ class TxnImpl final : public Txn {
   // Forgets what was gathered: it is in the database now.
   void Clear();
 
- private:
   struct DeadRange {
     Family family;
     std::string from, to;
   };
+  const std::vector<DeadRange>& dead_ranges() const { return dead_ranges_; }
+
+ private:
   Overlay& overlay(Family family) { return overlays_[static_cast<size_t>(family)]; }
   const Overlay& overlay(Family family) const { return overlays_[static_cast<size_t>(family)]; }
 

@@ -40,6 +40,7 @@ constexpr int64_t kExpireIntervalNs = 100'000'000;
 // While batches come back full: clients can set more deadlines in an interval than one batch holds.
 constexpr int64_t kExpireBusyIntervalNs = 5'000'000;
 constexpr int64_t kMaintenanceIntervalNs = 500'000'000;
+constexpr uint64_t kMaintenancesPerReclaim = 4;
 constexpr int64_t kInfoIntervalNs = 20'000'000;
 constexpr int64_t kDiskIntervalNs = 1'000'000'000;
 // How often a log that waits for room looks for it.
@@ -1026,6 +1027,10 @@ class ThreadedReplica : public Replica,
       Status flushed = engine_->Flush();
       if (!flushed.ok()) log::warn("cannot flush: {}", flushed.ToString());
     }
+    if (++maintenances_ % kMaintenancesPerReclaim == 0) {
+      Status reclaimed = engine_->ReclaimSpace();
+      if (!reclaimed.ok()) log::warn("cannot reclaim space: {}", reclaimed.ToString());
+    }
     std::optional<std::string> record = engine_->ReadFlushed(engine::kAppliedKey);
     if (!record) return;
     raft::Position flushed = StateMachine::DecodeApplied(*record);
@@ -1123,6 +1128,7 @@ class ThreadedReplica : public Replica,
   int64_t last_maintenance_ns_ = 0;
   uint64_t log_bytes_at_flush_ = 0;
   raft::Index last_flushed_ = 0;
+  uint64_t maintenances_ = 0;
 
   std::atomic<bool> active_expire_;
   std::atomic<bool> leads_{false};

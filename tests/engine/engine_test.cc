@@ -160,6 +160,39 @@ TEST_F(EngineTest, ADeadRangeGoesAndWhatIsWrittenNextToItStays) {
   EXPECT_EQ(Scan(*before, Family::kData), "a=v b=v c=v d=v e=v f=v ");
 }
 
+// The space of a range that was removed comes back though nothing more is written, also when the
+// node is restarted in between.
+TEST_F(EngineTest, TheSpaceOfADeadRangeComesBackByItself) {
+  for (const bool restart : {false, true}) {
+    Random random(7);
+    uint64_t index = restart ? 1000 : 1;
+    for (int i = 0; i < 40; ++i) {
+      txn().BeginEntry(index++, 1000, 1);
+      for (int j = 0; j < 16; ++j) {
+        std::string value(64 << 10, '\0');
+        for (size_t at = 0; at < value.size(); at += 8) {
+          const uint64_t word = random.Next();
+          std::memcpy(value.data() + at, &word, sizeof word);
+        }
+        txn().Put(Family::kData, "dead" + std::to_string(i * 16 + j), std::move(value));
+      }
+      engine_->Commit();
+    }
+    ASSERT_TRUE(engine_->Flush().ok());
+    ASSERT_GT(engine_->Stats().sst_bytes, size_t{35} << 20);
+    txn().BeginEntry(index++, 1000, 1);
+    txn().DeleteDeadRange(Family::kData, "dead", "deae");
+    engine_->Commit();
+    if (restart) Reopen();
+    // RocksDB works in threads of its own.
+    for (int i = 0; i < 2000 && engine_->Stats().sst_bytes > 1 << 20; ++i) {
+      ASSERT_TRUE(engine_->ReclaimSpace().ok());
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    EXPECT_LT(engine_->Stats().sst_bytes, size_t{1} << 20) << (restart ? "after a restart" : "");
+  }
+}
+
 TEST_F(EngineTest, IteratorsOfATxnMergeWhatIsGatheredWithWhatIsStored) {
   txn().BeginEntry(1, 0, 0);
   for (const char* key : {"b", "d", "f", "h"}) txn().Put(Family::kMeta, key, "old");

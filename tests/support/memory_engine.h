@@ -209,6 +209,7 @@ class MemoryEngine : public engine::Engine {
     if (it == flushed_[Family::kSystem].end()) return std::nullopt;
     return it->second;
   }
+  Status ReclaimSpace() override { return Status::Ok(); }
   Status Flush() override {
     flushed_ = tables_;
     return Status::Ok();
