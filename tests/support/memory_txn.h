@@ -42,6 +42,8 @@ class MemoryTxn final : public engine::Txn {
   // The next entry of the log.
   void NextEntry(int64_t now_ms) { BeginEntry(index_ + 1, now_ms, index_ + 1); }
   void set_now_ms(int64_t now_ms) { now_ms_ = now_ms; }
+  // How often an iterator went back, which in RocksDB goes over all that was erased there.
+  uint64_t backward_steps() const { return backward_steps_; }
 
   bool Get(engine::Family family, std::string_view key, std::string* value) const override {
     const Table& rows = table(family);
@@ -53,7 +55,7 @@ class MemoryTxn final : public engine::Txn {
   std::unique_ptr<engine::Iterator> NewIterator(engine::Family family, std::string_view lower,
                                                 std::string_view upper) const override {
     return std::make_unique<TableIterator>(table(family), lower, upper,
-                                           writes_[static_cast<size_t>(family)]);
+                                           writes_[static_cast<size_t>(family)], &backward_steps_);
   }
   const engine::DatabaseMap& databases() const override { return databases_; }
   engine::KeyCounts Counts(uint8_t prefix) const override { return counts_[prefix]; }
@@ -98,13 +100,14 @@ class MemoryTxn final : public engine::Txn {
   class TableIterator final : public engine::Iterator {
    public:
     TableIterator(const Table& table, std::string_view lower, std::string_view upper,
-                  const uint64_t& writes)
+                  const uint64_t& writes, uint64_t* backward_steps)
         : table_(table),
           lower_(lower),
           upper_(upper),
           it_(table.end()),
           writes_(writes),
-          writes_at_start_(writes) {}
+          writes_at_start_(writes),
+          backward_steps_(backward_steps) {}
     bool Valid() const override {
       CheckUnwritten();
       return it_ != table_.end() && it_->first >= lower_ && (upper_.empty() || it_->first < upper_);
@@ -139,13 +142,17 @@ class MemoryTxn final : public engine::Txn {
     void CheckUnwritten() const {
       CHECK_MSG(writes_ == writes_at_start_, "a Txn was written while an iterator was in use");
     }
-    void StepBack() { it_ = it_ == table_.begin() ? table_.end() : std::prev(it_); }
+    void StepBack() {
+      ++*backward_steps_;
+      it_ = it_ == table_.begin() ? table_.end() : std::prev(it_);
+    }
 
     const Table& table_;
     std::string lower_, upper_;
     Table::const_iterator it_;
     const uint64_t& writes_;
     const uint64_t writes_at_start_;
+    uint64_t* const backward_steps_;
   };
 
   // To write.
@@ -156,6 +163,7 @@ class MemoryTxn final : public engine::Txn {
 
   std::array<Table, engine::kFamilyCount> tables_;
   std::array<uint64_t, engine::kFamilyCount> writes_{};
+  mutable uint64_t backward_steps_ = 0;
   engine::DatabaseMap databases_;
   std::array<engine::KeyCounts, 256> counts_{};
   uint64_t index_ = 0;
