@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/check.h"
 #include "base/random.h"
@@ -42,10 +43,13 @@ class MemoryTxn final : public engine::Txn {
   // The next entry of the log.
   void NextEntry(int64_t now_ms) { BeginEntry(index_ + 1, now_ms, index_ + 1); }
   void set_now_ms(int64_t now_ms) { now_ms_ = now_ms; }
+  // Point reads, seeks and steps since the last call.
+  uint64_t TakeReads() { return std::exchange(steps_.reads, 0); }
   // How often an iterator went back, which in RocksDB goes over all that was erased there.
-  uint64_t backward_steps() const { return backward_steps_; }
+  uint64_t backward_steps() const { return steps_.backward; }
 
   bool Get(engine::Family family, std::string_view key, std::string* value) const override {
+    ++steps_.reads;
     const Table& rows = table(family);
     auto it = rows.find(key);
     if (it == rows.end()) return false;
@@ -55,7 +59,7 @@ class MemoryTxn final : public engine::Txn {
   std::unique_ptr<engine::Iterator> NewIterator(engine::Family family, std::string_view lower,
                                                 std::string_view upper) const override {
     return std::make_unique<TableIterator>(table(family), lower, upper,
-                                           writes_[static_cast<size_t>(family)], &backward_steps_);
+                                           writes_[static_cast<size_t>(family)], &steps_);
   }
   const engine::DatabaseMap& databases() const override { return databases_; }
   engine::KeyCounts Counts(uint8_t prefix) const override { return counts_[prefix]; }
@@ -97,23 +101,28 @@ class MemoryTxn final : public engine::Txn {
   size_t bytes() const override { return 0; }
 
  private:
+  struct Steps {
+    uint64_t reads = 0;
+    uint64_t backward = 0;
+  };
   class TableIterator final : public engine::Iterator {
    public:
     TableIterator(const Table& table, std::string_view lower, std::string_view upper,
-                  const uint64_t& writes, uint64_t* backward_steps)
+                  const uint64_t& writes, Steps* steps)
         : table_(table),
           lower_(lower),
           upper_(upper),
           it_(table.end()),
           writes_(writes),
           writes_at_start_(writes),
-          backward_steps_(backward_steps) {}
+          steps_(steps) {}
     bool Valid() const override {
       CheckUnwritten();
       return it_ != table_.end() && it_->first >= lower_ && (upper_.empty() || it_->first < upper_);
     }
     void Seek(std::string_view key) override {
       CheckUnwritten();
+      ++steps_->reads;
       it_ = table_.lower_bound(key < std::string_view(lower_) ? std::string_view(lower_) : key);
     }
     void SeekForPrev(std::string_view key) override {
@@ -123,10 +132,12 @@ class MemoryTxn final : public engine::Txn {
     }
     void Next() override {
       CHECK(Valid());
+      ++steps_->reads;
       ++it_;
     }
     void Prev() override {
       CHECK(Valid());
+      ++steps_->reads;
       StepBack();
     }
     std::string_view key() const override {
@@ -143,7 +154,7 @@ class MemoryTxn final : public engine::Txn {
       CHECK_MSG(writes_ == writes_at_start_, "a Txn was written while an iterator was in use");
     }
     void StepBack() {
-      ++*backward_steps_;
+      ++steps_->backward;
       it_ = it_ == table_.begin() ? table_.end() : std::prev(it_);
     }
 
@@ -152,7 +163,7 @@ class MemoryTxn final : public engine::Txn {
     Table::const_iterator it_;
     const uint64_t& writes_;
     const uint64_t writes_at_start_;
-    uint64_t* const backward_steps_;
+    Steps* const steps_;
   };
 
   // To write.
@@ -163,7 +174,7 @@ class MemoryTxn final : public engine::Txn {
 
   std::array<Table, engine::kFamilyCount> tables_;
   std::array<uint64_t, engine::kFamilyCount> writes_{};
-  mutable uint64_t backward_steps_ = 0;
+  mutable Steps steps_;
   engine::DatabaseMap databases_;
   std::array<engine::KeyCounts, 256> counts_{};
   uint64_t index_ = 0;
