@@ -83,6 +83,11 @@ Status NoRoomForReply() {
       "command took effect");
 }
 
+Status EntryTooLarge() {
+  return Custom(
+      "ERR the commands that were sent just before this one have written 1 GB: send it again");
+}
+
 Status Custom(std::string_view line) { return Status(Code::kReply, std::string(line)); }
 
 }  // namespace errors

@@ -18,6 +18,8 @@ Status UnknownSubcommand(std::string_view container, std::string_view sub);
 Status InvalidExpireTime(std::string_view command);  // "invalid expire time in 'set' command"
 // The command took effect, but its large reply found no place among unread ones.
 Status NoRoomForReply();
+// The command was not run, since those before it in its entry wrote as much as one may.
+Status EntryTooLarge();
 Status Custom(std::string_view line);  // whole line, prefix included
 }  // namespace errors
 

@@ -23,6 +23,10 @@
 namespace metastore::commands {
 namespace {
 
+// GET may show one value for every element, so that what comes of it is much larger than all that
+// is stored; past this it is an error.
+constexpr uint64_t kMaxGotBytes = kMaxStringBytes;
+
 // "weight_*", "object_*->field" or "#". As in Redis nothing behind a zero byte is looked at for the
 // star and the arrow.
 class Pattern {
@@ -236,24 +240,34 @@ Result<std::vector<std::string>> Sorted(const engine::View& view, int db, std::s
   return sorted;
 }
 
-void Show(const engine::View& view, int db, const Options& options,
-          const std::vector<std::string>& elements, resp::Writer& reply) {
+Status TooMuchGot() {
+  return errors::Custom("ERR what GET finds is too large: ask for fewer elements with LIMIT");
+}
+
+Status Show(const engine::View& view, int db, const Options& options,
+            const std::vector<std::string>& elements, resp::Writer& reply) {
+  const size_t position = reply.Position();
   reply.Array(elements.size() * std::max<size_t>(1, options.get.size()));
   for (const std::string& element : elements) {
     if (options.get.empty()) reply.Bulk(element);
     for (const Pattern& pattern : options.get) {
       std::optional<std::string> value = pattern.Find(view, db, element);
       value ? reply.Bulk(*value) : reply.Null();
+      if (reply.Position() - position > kMaxGotBytes) return TooMuchGot();
     }
   }
+  return Status::Ok();
 }
 
 Status Store(WriteContext& ctx, const Options& options, std::vector<std::string> elements,
              resp::Writer& reply) {
   std::vector<std::string> values;
+  uint64_t bytes = 0;
   for (const std::string& element : elements) {
     for (const Pattern& pattern : options.get) {
       values.push_back(pattern.Find(ctx.txn(), ctx.db(), element).value_or(""));
+      bytes += values.back().size();
+      if (bytes > kMaxGotBytes) return TooMuchGot();
     }
   }
   if (options.get.empty()) values = std::move(elements);
@@ -273,8 +287,7 @@ Status Sort(WriteContext& ctx, Args args, resp::Writer& reply) {
   Result<std::vector<std::string>> elements = Sorted(ctx.txn(), ctx.db(), args[1], *options);
   if (!elements.ok()) return elements.status();
   if (options->target) return Store(ctx, *options, std::move(*elements), reply);
-  Show(ctx.txn(), ctx.db(), *options, *elements, reply);
-  return Status::Ok();
+  return Show(ctx.txn(), ctx.db(), *options, *elements, reply);
 }
 
 Status SortRo(ReadContext& ctx, Args args, resp::Writer& reply) {
@@ -282,8 +295,7 @@ Status SortRo(ReadContext& ctx, Args args, resp::Writer& reply) {
   if (!options.ok()) return options.status();
   Result<std::vector<std::string>> elements = Sorted(ctx.view(), ctx.db(), args[1], *options);
   if (!elements.ok()) return elements.status();
-  Show(ctx.view(), ctx.db(), *options, *elements, reply);
-  return Status::Ok();
+  return Show(ctx.view(), ctx.db(), *options, *elements, reply);
 }
 
 constexpr KeySpec kSource{{1, 1, 1}, KeyAccess::kRO, kKeyAccess};

@@ -179,7 +179,7 @@ void Walk(const SortedSet& set, const RangeQuery& query, const types::VisitScore
     return set.Walk(ranks, query.direction, 0, visit);
   }
   if (query.offset < 0 || query.limit == 0) return;
-  int64_t left = query.limit;
+  uint64_t left = query.limit < 0 ? UINT64_MAX : static_cast<uint64_t>(query.limit);
   set.Walk(query.range.In(set.size()), query.direction, static_cast<uint64_t>(query.offset),
            [&](std::string_view member, double score) {
              if (!visit(member, score)) return false;

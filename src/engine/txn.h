@@ -15,6 +15,7 @@
 
 #include "base/random.h"
 #include "engine/effect_digest.h"
+#include "engine/entry_weight.h"
 #include "engine/view.h"
 
 namespace metastore::engine {
@@ -46,12 +47,15 @@ class Txn : public View {
 
   // Of every Put, Delete and DeleteDeadRange. The state machine keeps it with the applied index.
   EffectDigest& digest() { return digest_; }
+  // Of the entry under way.
+  const EntryWeight& weight() const { return weight_; }
 
   // Bytes gathered since the last commit, for the state machine's turn limit.
   virtual size_t bytes() const = 0;
 
  protected:
   EffectDigest digest_;
+  EntryWeight weight_;
 };
 
 }  // namespace metastore::engine

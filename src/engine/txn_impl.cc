@@ -172,16 +172,19 @@ void TxnImpl::BeginEntry(uint64_t index, int64_t now_ms, uint64_t seed) {
   index_ = index;
   now_ms_ = now_ms;
   versions_ = 0;
+  weight_.Begin();
   random_ = Random(seed);
 }
 
 void TxnImpl::Put(Family family, std::string_view key, std::string value) {
   digest_.Put(family, key, value);
+  weight_.Put(family, key, value.size());
   bytes_ += overlay(family).Set(key, std::move(value));
 }
 
 void TxnImpl::Delete(Family family, std::string_view key) {
   digest_.Delete(family, key);
+  weight_.Delete(family, key);
   bytes_ += overlay(family).Set(key, std::nullopt);
 }
 

@@ -23,6 +23,10 @@ constexpr size_t kLargeReplyBytes = 16 << 10;
 // of the state machine. What is left stays due, and is proposed again.
 constexpr size_t kMaxExpiredFields = 1000;
 
+// What the commands of one entry may write before the next ones are refused: memory holds it three
+// times until it is committed. A constant of the state machine.
+constexpr uint64_t kMaxEntryWeight = uint64_t{1} << 30;
+
 // session value    := incarnation:be64 seq:be64 ended:(nothing | 0x01)
 // membership value := index:be64 membership      (the entry that brought it; 0: the first one)
 
@@ -240,7 +244,9 @@ void StateMachine::RunItem(const Item& item, std::string* out) {
   resp::Writer reply(out, item.protocol);
   const size_t start = out->size();
   Status status;
-  if (item.kind == ItemKind::kWrite) {
+  if (item.kind == ItemKind::kWrite && txn.weight().bytes() >= kMaxEntryWeight) {
+    status = commands::errors::EntryTooLarge();
+  } else if (item.kind == ItemKind::kWrite) {
     commands::WriteContext context(txn, item.db);
     status = (*spec)->handler.write(context, item.args, reply);
   } else {

@@ -3,6 +3,7 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cinttypes>
 #include <condition_variable>
@@ -36,6 +37,7 @@ constexpr Lane kInternalLane = 1 << 20;
 // One apply turn is committed at the latest when it has gathered this much.
 constexpr size_t kMaxTurnBytes = 4 << 20;
 constexpr size_t kMaxExpiredPerBatch = 1000;
+constexpr uint64_t kExpirySearchesFromFloor = 600;
 constexpr int64_t kExpireIntervalNs = 100'000'000;
 // While batches come back full: clients can set more deadlines in an interval than one batch holds.
 constexpr int64_t kExpireBusyIntervalNs = 5'000'000;
@@ -923,6 +925,7 @@ class ThreadedReplica : public Replica,
     log::info("installing the snapshot at index {}", snapshot.index);
     CHECK_OK(engine_->Install(options_.directory + "/snapshot/in"));
     state_machine_.Reload();
+    expiry_floors_ms_ = {};
     CHECK_EQ(state_machine_.applied().index, snapshot.index);
     PassMembership();
     applied_.store(snapshot.index, std::memory_order_release);
@@ -985,10 +988,19 @@ class ThreadedReplica : public Replica,
     BatchBuilder batch;
     {
       std::unique_ptr<engine::View> view = engine_->NewView(clock_->WallMs());
-      AddExpired(ItemKind::kExpire,
-                 types::CollectExpired(*view, view->now_ms(), kMaxExpiredPerBatch), &batch);
+      // From time to time from the start, so that nothing can be missed for long.
+      if (++expiry_searches_ % kExpirySearchesFromFloor == 0) expiry_floors_ms_ = {};
+      AddExpired(
+          ItemKind::kExpire,
+          types::CollectExpired(*view, view->now_ms(), kMaxExpiredPerBatch, &expiry_floors_ms_[0]),
+          &batch);
       AddExpired(ItemKind::kExpireFields,
-                 types::CollectExpiredFields(*view, view->now_ms(), kMaxExpiredPerBatch), &batch);
+                 types::CollectExpiredFields(*view, view->now_ms(), kMaxExpiredPerBatch,
+                                             &expiry_floors_ms_[1]),
+                 &batch);
+      for (int64_t& floor_ms : expiry_floors_ms_) {
+        floor_ms = std::min(floor_ms, engine_->txn().now_ms());
+      }
       if (types::NeedsReclaim(*view)) batch.Add(ItemKind::kReclaim, 2, 0, {});
     }
     uint32_t count = batch.count();
@@ -1120,6 +1132,9 @@ class ThreadedReplica : public Replica,
 
   // apply role
   StateMachine state_machine_;
+  // Apply role. Where the next search for what is due begins, of keys and of fields.
+  std::array<int64_t, 2> expiry_floors_ms_{};
+  uint64_t expiry_searches_ = 0;
   raft::Index passed_membership_ = 0;
   std::vector<LaneReply> replies_;
   std::vector<GrantTask> grants_;

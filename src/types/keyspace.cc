@@ -601,19 +601,24 @@ void Reclaim(Txn& txn) {
 
 namespace {
 
-std::vector<ExpiredKey> CollectDue(char tag, const View& view, int64_t now_ms, size_t limit) {
+std::vector<ExpiredKey> CollectDue(char tag, const View& view, int64_t now_ms, size_t limit,
+                                   int64_t* floor_ms) {
   std::vector<ExpiredKey> due;
+  uint64_t first_ms = INT64_MAX;
   for (int db = 0; db < engine::kDatabases; ++db) {
     const uint8_t prefix = PrefixOf(view, db);
     const KeyCounts counts = view.Counts(prefix);
     if ((tag == kExpiryTag ? counts.expiring : counts.keys) == 0) continue;
     const std::string begin = ExpiryPrefix(tag, prefix);
     auto it = view.NewIterator(Family::kIndex, begin, engine::PrefixEnd(begin));
+    std::string from = begin;
+    PutBig64(&from, floor_ms != nullptr ? static_cast<uint64_t>(*floor_ms) : 0);
     size_t taken = 0;
-    for (it->Seek(begin); it->Valid() && taken < limit; it->Next(), ++taken) {
+    for (it->Seek(from); it->Valid() && taken < limit; it->Next(), ++taken) {
       std::string_view rest = it->key().substr(begin.size());
       uint64_t deadline_ms = 0;
       CHECK(TakeBig64(&rest, &deadline_ms));
+      first_ms = std::min(first_ms, deadline_ms);
       if (deadline_ms > static_cast<uint64_t>(std::max<int64_t>(now_ms, 0))) break;
       due.push_back({PrefixBytes(prefix).append(rest), static_cast<int64_t>(deadline_ms)});
     }
@@ -622,17 +627,20 @@ std::vector<ExpiredKey> CollectDue(char tag, const View& view, int64_t now_ms, s
     return a.deadline_ms < b.deadline_ms;
   });
   if (due.size() > limit) due.resize(limit);
+  if (floor_ms != nullptr && limit > 0) *floor_ms = static_cast<int64_t>(first_ms);
   return due;
 }
 
 }  // namespace
 
-std::vector<ExpiredKey> CollectExpired(const View& view, int64_t now_ms, size_t limit) {
-  return CollectDue(kExpiryTag, view, now_ms, limit);
+std::vector<ExpiredKey> CollectExpired(const View& view, int64_t now_ms, size_t limit,
+                                       int64_t* floor_ms) {
+  return CollectDue(kExpiryTag, view, now_ms, limit, floor_ms);
 }
 
-std::vector<ExpiredKey> CollectExpiredFields(const View& view, int64_t now_ms, size_t limit) {
-  return CollectDue(kFieldExpiryTag, view, now_ms, limit);
+std::vector<ExpiredKey> CollectExpiredFields(const View& view, int64_t now_ms, size_t limit,
+                                             int64_t* floor_ms) {
+  return CollectDue(kFieldExpiryTag, view, now_ms, limit, floor_ms);
 }
 
 std::optional<KeyPlace> FindPlace(const View& view, std::string_view meta_key) {

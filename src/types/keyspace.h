@@ -178,11 +178,16 @@ struct ExpiredKey {
   std::string meta_key;
   int64_t deadline_ms = 0;
 };
-// At most `limit` keys whose deadline is <= now_ms, the ones due longest first.
-std::vector<ExpiredKey> CollectExpired(const engine::View& view, int64_t now_ms, size_t limit);
+// At most `limit` keys whose deadline is <= now_ms, the ones due longest first. The search begins
+// at *floor_ms, since before the first deadline lie the remains of all that have been deleted
+// lately, and would be stepped over one by one. The floor moves to the first deadline that there
+// is, of a key that is due or not; the caller keeps it at or below the time of the last entry,
+// which all deadlines of later ones are above.
+std::vector<ExpiredKey> CollectExpired(const engine::View& view, int64_t now_ms, size_t limit,
+                                       int64_t* floor_ms = nullptr);
 // The same for hashes that have a field whose deadline has passed.
-std::vector<ExpiredKey> CollectExpiredFields(const engine::View& view, int64_t now_ms,
-                                             size_t limit);
+std::vector<ExpiredKey> CollectExpiredFields(const engine::View& view, int64_t now_ms, size_t limit,
+                                             int64_t* floor_ms = nullptr);
 
 // The database and name of a meta key; none where no database has its prefix any more, whose range
 // must then not be touched, or where the bytes are no meta key.

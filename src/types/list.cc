@@ -37,7 +37,7 @@ uint64_t PositionOf(const Ranked::Cursor& cursor) {
 }
 
 Ranked RowsOf(const engine::View& view, const CollectionHeader& header, const ListEnds& ends) {
-  return Ranked(view, Family::kData, header.id, RowName(ends.head));
+  return Ranked(view, Family::kData, header.id, RowName(ends.head), RowName(ends.tail));
 }
 
 // False: the bytes make no sense.
@@ -184,7 +184,8 @@ Result<WritableList> WritableList::Open(engine::Txn& txn, int db, std::string_vi
 bool WritableList::counted() const { return IsCounted(header()); }
 
 WritableRanked WritableList::ranked() const {
-  return WritableRanked(txn(), Family::kData, header().id, RowName(ends_.head));
+  return WritableRanked(txn(), Family::kData, header().id, RowName(ends_.head),
+                        RowName(ends_.tail));
 }
 
 bool WritableList::At(uint64_t index, std::string* element) const {

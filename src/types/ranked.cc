@@ -300,11 +300,12 @@ void WritableRanked::JoinSmall(Level level, const Run& run) {
   }
 }
 
+// By what is behind the row alone: what is before it may be far, beyond all that was erased.
 bool WritableRanked::IsAtEnd(const Run& block, std::string_view key) const {
-  const Cursor next = LowerBound(std::string(key).append(1, '\0'));
-  if (!next.Valid() || (block.last_key && next.key() > *block.last_key)) return true;
-  const Cursor before = Before(key);
-  return !before.Valid() || Find(kBlock, before.key()).last_key != block.last_key;
+  uint64_t behind = 0;
+  Cursor next = LowerBound(std::string(key).append(1, '\0'));
+  for (; next.Valid() && (!block.last_key || next.key() <= *block.last_key); next.Next()) ++behind;
+  return behind == 0 || behind + 1 == block.rows;
 }
 
 // The ends row by row, as others are erased; what fills a block goes with it, without counting.

@@ -109,6 +109,19 @@ TEST_F(SortCommandTest, TheResultReplacesTheTarget) {
   EXPECT_EQ(Run({"EXISTS", "target"}), Int(0));
 }
 
+TEST_F(SortCommandTest, OneValueShownForEveryElementEndsSomewhere) {
+  Run({"SET", "big", std::string(64 << 20, 'v')});
+  Run({"RPUSH", "many", "g", "g", "g", "g", "g", "g", "g", "g", "g"});
+  const resp::Value too_large =
+      Error("ERR what GET finds is too large: ask for fewer elements with LIMIT");
+  // Not EXPECT_EQ, which would print the reply.
+  EXPECT_TRUE(Run({"SORT_RO", "many", "ALPHA", "GET", "bi*"}) == too_large);
+  EXPECT_TRUE(Run({"SORT", "many", "ALPHA", "GET", "bi*", "STORE", "target"}) == too_large);
+  EXPECT_EQ(Run({"EXISTS", "target"}), Int(0));
+  EXPECT_EQ(Run({"SORT", "many", "ALPHA", "LIMIT", "0", "1", "GET", "bi*", "STORE", "target"}),
+            Int(1));
+}
+
 TEST_F(SortCommandTest, MistakesAreToldBeforeTheKeyIsLookedAt) {
   Run({"SET", "string", "v"});
   EXPECT_EQ(Run({"SORT", "string"}), Error(kWrongType));

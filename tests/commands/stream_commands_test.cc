@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "tests/commands/harness.h"
 #include "types/stream.h"
 
@@ -397,19 +399,47 @@ TEST_F(StreamCommandTest, GroupsDoNotTouchTheKeyForWatch) {
 }
 
 TEST_F(StreamCommandTest, WhatACommandReadsDoesNotFollowTheSizeOfTheStream) {
-  for (int i = 1; i <= 3000; ++i) Add("k", {std::to_string(i) + "-0"});
-  EXPECT_EQ(Run({"XTRIM", "k", "MAXLEN", "2000"}), Int(1000));
-  EXPECT_EQ(Ids({"XRANGE", "k", "-", "+", "COUNT", "2"}), "1001-0 1002-0");
-  EXPECT_EQ(Ids({"XREVRANGE", "k", "+", "-", "COUNT", "2"}), "3000-0 2999-0");
-  EXPECT_EQ(Run({"XGROUP", "CREATE", "k", "g", "2990"}), Ok());
-  EXPECT_EQ(Run({"XREADGROUP", "GROUP", "g", "a", "STREAMS", "k", ">"})
-                .children[0]
-                .children[1]
-                .children.size(),
-            10u);
-  EXPECT_EQ(Run({"RENAME", "k", "other"}), Ok());
-  EXPECT_EQ(Run({"XACK", "other", "g", "2991-0"}), Int(1));
-  EXPECT_EQ(Run({"DEL", "other"}), Int(1));
+  std::vector<uint64_t> reads[2];
+  for (const int size : {300, 10'000}) {
+    Run({"DEL", "k", "other"});
+    for (int i = 1; i <= size; ++i) Add("k", {std::to_string(i) + "-0"});
+    const std::string tail = std::to_string(size - 10), middle = std::to_string(size / 2);
+    Run({"XGROUP", "CREATE", "k", "g", "0"});
+    Run({"XREADGROUP", "GROUP", "g", "a", "STREAMS", "k", ">"});
+    const auto count = [&](const std::vector<std::string>& words) {
+      txn_.TakeReads();
+      const resp::Value reply = Run(words);
+      reads[size == 300 ? 0 : 1].push_back(txn_.TakeReads());
+      return reply;
+    };
+    EXPECT_EQ(count({"XTRIM", "k", "MAXLEN", std::to_string(size - 50)}), Int(50));
+    count({"XADD", "k", "MAXLEN", std::to_string(size - 50), std::to_string(size + 1), "f", "v"});
+    count({"XRANGE", "k", "-", "+", "COUNT", "2"});
+    count({"XRANGE", "k", middle, "+", "COUNT", "2"});
+    count({"XREVRANGE", "k", "+", "-", "COUNT", "2"});
+    count({"XREAD", "COUNT", "2", "STREAMS", "k", middle});
+    EXPECT_EQ(count({"XDEL", "k", "52-0", middle + "-0"}), Int(2));
+    EXPECT_EQ(count({"XGROUP", "CREATE", "k", "tail", tail}), Ok());
+    EXPECT_EQ(count({"XREADGROUP", "GROUP", "tail", "a", "STREAMS", "k", ">"})
+                  .children[0]
+                  .children[1]
+                  .children.size(),
+              11u);
+    count({"XREADGROUP", "GROUP", "g", "a", "COUNT", "2", "STREAMS", "k", middle});
+    EXPECT_EQ(count({"XACK", "k", "g", tail + "-0"}), Int(1));
+    count({"XCLAIM", "k", "g", "b", "0", tail, middle});
+    count({"XAUTOCLAIM", "k", "g", "b", "0", middle, "COUNT", "3"});
+    count({"XPENDING", "k", "g"});
+    count({"XPENDING", "k", "g", "-", "+", "2", "b"});
+    count({"XINFO", "STREAM", "k"});
+    count({"XINFO", "STREAM", "k", "FULL", "COUNT", "2"});
+    count({"XINFO", "GROUPS", "k"});
+    EXPECT_EQ(count({"XGROUP", "DESTROY", "k", "tail"}), Int(1));
+    EXPECT_EQ(count({"RENAME", "k", "other"}), Ok());
+    EXPECT_EQ(count({"DEL", "other"}), Int(1));
+  }
+  EXPECT_EQ(reads[0], reads[1]);
+  EXPECT_LT(*std::max_element(reads[0].begin(), reads[0].end()), 120u);
 }
 
 TEST_F(StreamCommandTest, KeysStandBehindTheWordStreams) {

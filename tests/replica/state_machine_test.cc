@@ -249,6 +249,47 @@ TEST(StateMachineTest, AnAbandonedBatchIsAppliedWithoutAReply) {
   EXPECT_EQ(machine.own_seq(), 2u);
 }
 
+TEST(StateMachineTest, AnEntryThatWroteMuchRefusesFurtherCommands) {
+  const auto entry = [](raft::Index index, uint32_t commands) {
+    // Each rewrites 4000 bytes.
+    BatchBuilder builder;
+    for (uint32_t i = 0; i < commands; ++i) {
+      builder.Add(ItemKind::kWrite, 2, 0,
+                  std::vector<std::string_view>{"SETRANGE", "k", "3999", "x"});
+    }
+    std::string data;
+    BeginEntry(1000, 7, &data);
+    data += EncodeBatch({1, 1, index, 0, index, commands}, builder.Take());
+    return raft::Entry{1, index, raft::EntryType::kNormal,
+                       std::make_shared<const std::string>(std::move(data))};
+  };
+  constexpr uint32_t kTooMany = 270'000;
+  constexpr std::string_view kDone = ":4000\r\n", kRefused = "-ERR the commands that were sent";
+  testing_support::MemoryEngine engine;
+  StateMachine machine(&engine, 1, 1, FindCommand);
+  std::vector<LaneReply> replies;
+  machine.Apply(entry(1, kTooMany), &replies);
+  machine.Apply(entry(2, 10), &replies);
+  machine.Commit();
+  ASSERT_EQ(replies.size(), 2u);
+  uint64_t start = 0, done = 0, refused = 0;
+  for (uint64_t end : replies[0].reply.ends) {
+    std::string_view reply = replies[0].reply.bytes;
+    reply = reply.substr(start, end - start);
+    start = end;
+    // From the first one on all are.
+    if (refused == 0 && reply == kDone) {
+      ++done;
+    } else if (reply.starts_with(kRefused)) {
+      ++refused;
+    }
+  }
+  EXPECT_EQ(done + refused, kTooMany);
+  EXPECT_GT(refused, 0u);
+  EXPECT_GT(done, uint64_t{255} << 10);
+  EXPECT_TRUE(replies[1].reply.bytes.starts_with(kDone));
+}
+
 TEST(StateMachineTest, ALargeReplyWithoutRoomIsAnErrorAndTheCommandTakesEffect) {
   testing_support::MemoryEngine engine;
   StateMachine machine(&engine, 1, 1, FindCommand);

@@ -125,16 +125,19 @@ class MemoryTxn : public MemoryReader<engine::Txn> {
   void BeginEntry(uint64_t index, int64_t now_ms, uint64_t seed) override {
     entry_index_ = index;
     counter_ = 0;
+    weight_.Begin();
     now_ms_ = now_ms;
     random_ = Random(seed);
   }
   void Put(Family family, std::string_view key, std::string value) override {
     digest_.Put(family, key, value);
+    weight_.Put(family, key, value.size());
     bytes_ += key.size() + value.size();
     gathered_[static_cast<size_t>(family)].insert_or_assign(std::string(key), std::move(value));
   }
   void Delete(Family family, std::string_view key) override {
     digest_.Delete(family, key);
+    weight_.Delete(family, key);
     bytes_ += key.size();
     gathered_[static_cast<size_t>(family)].insert_or_assign(std::string(key), std::nullopt);
   }

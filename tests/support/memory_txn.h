@@ -1,5 +1,6 @@
 // A Txn that is four std::maps: the state machine without RocksDB, for fast tests of types and
-// commands. Everything is committed at once, so it also enforces nothing about turns.
+// commands. Everything is committed at once, so it also enforces nothing about turns. It does that
+// no iterator is used after a write to its family, which a real Txn's would not survive.
 #pragma once
 
 #include <array>
@@ -7,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/check.h"
 #include "base/random.h"
@@ -41,8 +43,13 @@ class MemoryTxn final : public engine::Txn {
   // The next entry of the log.
   void NextEntry(int64_t now_ms) { BeginEntry(index_ + 1, now_ms, index_ + 1); }
   void set_now_ms(int64_t now_ms) { now_ms_ = now_ms; }
+  // Point reads, seeks and steps since the last call.
+  uint64_t TakeReads() { return std::exchange(steps_.reads, 0); }
+  // How often an iterator went back, which in RocksDB goes over all that was erased there.
+  uint64_t backward_steps() const { return steps_.backward; }
 
   bool Get(engine::Family family, std::string_view key, std::string* value) const override {
+    ++steps_.reads;
     const Table& rows = table(family);
     auto it = rows.find(key);
     if (it == rows.end()) return false;
@@ -51,7 +58,8 @@ class MemoryTxn final : public engine::Txn {
   }
   std::unique_ptr<engine::Iterator> NewIterator(engine::Family family, std::string_view lower,
                                                 std::string_view upper) const override {
-    return std::make_unique<TableIterator>(table(family), lower, upper);
+    return std::make_unique<TableIterator>(table(family), lower, upper,
+                                           writes_[static_cast<size_t>(family)], &steps_);
   }
   const engine::DatabaseMap& databases() const override { return databases_; }
   engine::KeyCounts Counts(uint8_t prefix) const override { return counts_[prefix]; }
@@ -93,42 +101,80 @@ class MemoryTxn final : public engine::Txn {
   size_t bytes() const override { return 0; }
 
  private:
+  struct Steps {
+    uint64_t reads = 0;
+    uint64_t backward = 0;
+  };
   class TableIterator final : public engine::Iterator {
    public:
-    TableIterator(const Table& table, std::string_view lower, std::string_view upper)
-        : table_(table), lower_(lower), upper_(upper), it_(table.end()) {}
+    TableIterator(const Table& table, std::string_view lower, std::string_view upper,
+                  const uint64_t& writes, Steps* steps)
+        : table_(table),
+          lower_(lower),
+          upper_(upper),
+          it_(table.end()),
+          writes_(writes),
+          writes_at_start_(writes),
+          steps_(steps) {}
     bool Valid() const override {
+      CheckUnwritten();
       return it_ != table_.end() && it_->first >= lower_ && (upper_.empty() || it_->first < upper_);
     }
     void Seek(std::string_view key) override {
+      CheckUnwritten();
+      ++steps_->reads;
       it_ = table_.lower_bound(key < std::string_view(lower_) ? std::string_view(lower_) : key);
     }
     void SeekForPrev(std::string_view key) override {
+      CheckUnwritten();
       it_ = upper_.empty() || key < upper_ ? table_.upper_bound(key) : table_.lower_bound(upper_);
       StepBack();
     }
     void Next() override {
       CHECK(Valid());
+      ++steps_->reads;
       ++it_;
     }
     void Prev() override {
       CHECK(Valid());
+      ++steps_->reads;
       StepBack();
     }
-    std::string_view key() const override { return it_->first; }
-    std::string_view value() const override { return it_->second; }
+    std::string_view key() const override {
+      CheckUnwritten();
+      return it_->first;
+    }
+    std::string_view value() const override {
+      CheckUnwritten();
+      return it_->second;
+    }
 
    private:
-    void StepBack() { it_ = it_ == table_.begin() ? table_.end() : std::prev(it_); }
+    void CheckUnwritten() const {
+      CHECK_MSG(writes_ == writes_at_start_, "a Txn was written while an iterator was in use");
+    }
+    void StepBack() {
+      ++steps_->backward;
+      it_ = it_ == table_.begin() ? table_.end() : std::prev(it_);
+    }
 
     const Table& table_;
     std::string lower_, upper_;
     Table::const_iterator it_;
+    const uint64_t& writes_;
+    const uint64_t writes_at_start_;
+    Steps* const steps_;
   };
 
-  Table& rows(engine::Family family) { return tables_[static_cast<size_t>(family)]; }
+  // To write.
+  Table& rows(engine::Family family) {
+    ++writes_[static_cast<size_t>(family)];
+    return tables_[static_cast<size_t>(family)];
+  }
 
   std::array<Table, engine::kFamilyCount> tables_;
+  std::array<uint64_t, engine::kFamilyCount> writes_{};
+  mutable Steps steps_;
   engine::DatabaseMap databases_;
   std::array<engine::KeyCounts, 256> counts_{};
   uint64_t index_ = 0;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 
 #include "base/coding.h"
@@ -325,10 +326,28 @@ TEST_F(RankedTest, AWindowThatMovesOnLeavesNoCountsBehind) {
     EXPECT_EQ(ranked.Rank(key(kMoves - 1)), forward ? kWindow - 1 : 0);
     const std::string prefix = ElementPrefix(Family::kIndex, forward ? 5 : 6);
     const auto& table = txn_.table(Family::kIndex);
-    const auto counts = std::distance(table.lower_bound(prefix + '\x01'),
-                                      table.lower_bound(prefix + '\x03'));
+    const auto counts =
+        std::distance(table.lower_bound(prefix + '\x01'), table.lower_bound(prefix + '\x03'));
     EXPECT_LT(counts, 100);
   }
+}
+
+TEST_F(RankedTest, AnErasureDoesNotSearchBackOverWhatWasErasedBefore) {
+  WritableRanked ranked(txn_, Family::kIndex, 8);
+  std::vector<std::string> keys;
+  for (uint32_t i = 0; i < 20'000; ++i) {
+    PutBig32(&keys.emplace_back(), i);
+    txn_.Put(Family::kIndex, ranked.RowKey(keys.back()), "v");
+  }
+  ranked.CountAll();
+  const uint64_t before = txn_.backward_steps();
+  ranked.EraseRun(std::span(keys).subspan(1000, 10'000));
+  for (size_t i = 12'000; i < 15'000; ++i) ranked.Erase(keys[i]);
+  EXPECT_EQ(txn_.backward_steps(), before);
+  uint64_t rows = 0;
+  EXPECT_TRUE(ranked.Check(&rows).ok());
+  EXPECT_EQ(rows, 7000u);
+  EXPECT_EQ(ranked.Rank(keys[15'000]), 2000u);
 }
 
 TEST_F(RankedTest, RowsThatWereWrittenWithoutCountsAreCountedAtOnce) {

@@ -239,6 +239,33 @@ TEST_F(KeyspaceTest, CollectExpiredListsTheLongestDueOfAllDatabases) {
   EXPECT_TRUE(CollectExpired(txn_, kNow + 100, 0).empty());
 }
 
+TEST_F(KeyspaceTest, TheSearchForWhatIsDueBeginsWhereTheFirstDeadlineIs) {
+  int64_t floor_ms = 0;
+  EXPECT_TRUE(CollectExpired(txn_, kNow, 10, &floor_ms).empty());
+  EXPECT_EQ(floor_ms, INT64_MAX);
+  Set(0, "a", "v", kNow + 10);
+  Set(3, "b", "v", kNow + 20);
+  floor_ms = 0;
+  EXPECT_TRUE(CollectExpired(txn_, kNow, 10, &floor_ms).empty());
+  EXPECT_EQ(floor_ms, kNow + 10);
+  txn_.TakeReads();
+  EXPECT_EQ(CollectExpired(txn_, kNow + 10, 10, &floor_ms).size(), 1u);
+  EXPECT_EQ(floor_ms, kNow + 10) << "it may be proposed again";
+  const uint64_t reads = txn_.TakeReads();
+  // They stand for the remains of deleted rows.
+  for (int i = 1; i < 1000; ++i) {
+    std::string row = std::string("e") + '\0';
+    PutBig64(&row, static_cast<uint64_t>(kNow - i));
+    txn_.Put(Family::kIndex, row + std::string(8, '\0') + "gone", "");
+  }
+  EXPECT_EQ(CollectExpired(txn_, kNow + 10, 10, &floor_ms).size(), 1u);
+  EXPECT_EQ(txn_.TakeReads(), reads);
+  txn_.set_now_ms(kNow + 10);
+  EXPECT_TRUE(DeleteIfExpired(txn_, MetaKey(0, "a"), kNow + 10));
+  EXPECT_TRUE(CollectExpired(txn_, kNow + 10, 10, &floor_ms).empty());
+  EXPECT_EQ(floor_ms, kNow + 20);
+}
+
 TEST_F(KeyspaceTest, DeleteIfExpiredDeletesOnlyWhatIsStillDue) {
   Set(0, "k", "v", kNow + 10);
   const std::string meta_key = MetaKey(0, "k");

@@ -10,6 +10,7 @@
 
 #include "base/coding.h"
 #include "base/random.h"
+#include "tests/support/counting_view.h"
 #include "tests/support/memory_txn.h"
 #include "tests/support/seed.h"
 
@@ -18,56 +19,6 @@ namespace {
 
 using engine::Family;
 using std::string_literals::operator""s;
-
-// What is read through it: rows that iterators stood on, and point reads.
-class CountingView final : public engine::View {
- public:
-  explicit CountingView(const engine::View& view) : view_(view) { now_ms_ = view.now_ms(); }
-  bool Get(Family family, std::string_view key, std::string* value) const override {
-    ++reads_;
-    return view_.Get(family, key, value);
-  }
-  std::unique_ptr<engine::Iterator> NewIterator(Family family, std::string_view lower,
-                                                std::string_view upper) const override {
-    return std::make_unique<CountingIterator>(view_.NewIterator(family, lower, upper), &reads_);
-  }
-  const engine::DatabaseMap& databases() const override { return view_.databases(); }
-  engine::KeyCounts Counts(uint8_t prefix) const override { return view_.Counts(prefix); }
-  uint64_t TakeReads() { return std::exchange(reads_, 0); }
-
- private:
-  class CountingIterator final : public engine::Iterator {
-   public:
-    CountingIterator(std::unique_ptr<engine::Iterator> it, uint64_t* reads)
-        : it_(std::move(it)), reads_(reads) {}
-    bool Valid() const override { return it_->Valid(); }
-    void Seek(std::string_view key) override {
-      ++*reads_;
-      it_->Seek(key);
-    }
-    void SeekForPrev(std::string_view key) override {
-      ++*reads_;
-      it_->SeekForPrev(key);
-    }
-    void Next() override {
-      ++*reads_;
-      it_->Next();
-    }
-    void Prev() override {
-      ++*reads_;
-      it_->Prev();
-    }
-    std::string_view key() const override { return it_->key(); }
-    std::string_view value() const override { return it_->value(); }
-
-   private:
-    std::unique_ptr<engine::Iterator> it_;
-    uint64_t* reads_;
-  };
-
-  const engine::View& view_;
-  mutable uint64_t reads_ = 0;
-};
 
 using Model = std::deque<std::string>;
 
@@ -408,17 +359,17 @@ TEST_F(ListTest, AListThatLosesMostOfItsElementsIsWrittenAnew) {
 TEST_F(ListTest, APlaceIsFoundWithoutReadingTheElementsBefore) {
   Fill("dense", 50'000);
   FillCounted("counted", 50'000);
-  CountingView view(txn_);
+  test::CountingView view(txn_);
   std::string element;
   const auto first = [&](std::string_view key, uint64_t start, bool reverse) {
     Result<List> list = List::Find(view, 0, key);
     list->ForEach(start, 1, reverse, [](std::string_view) { return true; });
-    return view.TakeReads();
+    return view.Reads();
   };
   const auto at = [&](std::string_view key, uint64_t index) {
     Result<List> list = List::Find(view, 0, key);
     EXPECT_TRUE(list->At(index, &element));
-    return view.TakeReads();
+    return view.Reads();
   };
   // The record is one of the reads.
   for (uint64_t index : {0, 1, 25'000, 49'999}) {
@@ -429,6 +380,25 @@ TEST_F(ListTest, APlaceIsFoundWithoutReadingTheElementsBefore) {
   for (uint64_t index : {0, 49'999, 50'000}) EXPECT_LE(at("counted", index), 3u);
   for (uint64_t index : {100, 10'000, 25'000, 40'000, 49'900})
     EXPECT_LT(at("counted", index), 400u);
+}
+
+TEST_F(ListTest, NothingBeyondTheEndsIsLookedAtWhenRowsAreCounted) {
+  Model model = FillCounted("counted", 300);
+  // They stand for the remains of what was popped, which a walk would step over one by one.
+  std::vector<std::string> remains;
+  for (uint64_t position : {kListStart - 1, kListStart + 299 * kListStep + 1}) {
+    std::string row = ElementPrefix(Family::kData, HeaderOf("counted").id) + '\0';
+    PutBig64(&row, position);
+    txn_.Put(Family::kData, row, "remains");
+    remains.push_back(row);
+  }
+  WritableList list = Open("counted");
+  list.Trim(20, 261);
+  list.Save();
+  for (const std::string& row : remains) txn_.Delete(Family::kData, row);
+  EXPECT_EQ(FormOf("counted"), 2);
+  EXPECT_EQ(All("counted"), Model(model.begin() + 20, model.begin() + 281));
+  EXPECT_TRUE(Check("counted").ok()) << Check("counted").message();
 }
 
 TEST_F(ListTest, TheCheckSeesWhatIsWrongWithAListsRows) {

@@ -5,6 +5,7 @@ from generators.generic import Generic
 from generators.geo import Geo
 from generators.hashes import Hashes
 from generators.hyperloglogs import Hyperloglogs
+from generators.large import Large
 from generators.lists import Lists
 from generators.sets import Sets
 from generators.sort import Sort
@@ -13,7 +14,8 @@ from generators.streams import Streams
 from generators.strings import Strings
 from generators.words import KEYS, Words
 
-GROUPS = [Strings, Bitmaps, Hyperloglogs, Hashes, Lists, Sets, SortedSets, Streams, Geo, Sort, Generic]
+GROUPS = [Strings, Bitmaps, Hyperloglogs, Hashes, Lists, Sets, SortedSets, Streams, Geo, Sort, Large,
+          Generic]
 
 
 class Mix:
