@@ -22,7 +22,8 @@ endif
 CCACHE := $(shell command -v ccache 2>/dev/null)
 
 CPPFLAGS := -Isrc -I. -I$(BUILD) -DSPDLOG_COMPILED_LIB -DSPDLOG_FMT_EXTERNAL
-CXXFLAGS := -std=c++20 -Wall -Wextra -Werror -pthread $(CXXFLAGS_$(CONFIG))
+# No multiplication and addition in one step: replicas compute the same numbers however each is built.
+CXXFLAGS := -std=c++20 -Wall -Wextra -Werror -pthread -ffp-contract=off $(CXXFLAGS_$(CONFIG))
 LDFLAGS := -pthread $(filter -fsanitize=address% -fsanitize=thread,$(CXXFLAGS_$(CONFIG)))
 LDLIBS := -levent -levent_pthreads -lspdlog -lfmt -lprotobuf -lxxhash -lcrypto
 # The server's release binary holds RocksDB itself: its thread-local counters and calls then need no

@@ -87,6 +87,9 @@ bool ParseDouble(std::string_view text, double* value) {
   return ParseFloat<double>(text, std::strtod, value);
 }
 
+// INCRBYFLOAT stores what it makes of them, so all replicas must have the same, and Redis's.
+static_assert(std::numeric_limits<long double>::digits == 64, "long double is x87's everywhere");
+
 bool ParseLongDouble(std::string_view text, long double* value) {
   return ParseFloat<long double>(text, std::strtold, value);
 }
