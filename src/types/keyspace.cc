@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include "base/check.h"
 #include "base/coding.h"
@@ -427,12 +428,47 @@ uint64_t Scan(const View& view, int db, uint64_t cursor, uint64_t count,
   return 0;
 }
 
+namespace {
+
+// A key whose hash begins with some random bits: those that do are few, and drawing again in
+// proportion to their number makes each key as likely as any other. None where hash tags have
+// gathered the keys in few slots, or nearly all have expired.
+std::optional<std::string> DrawKey(const View& view, uint8_t prefix, uint64_t keys,
+                                   Random* random) {
+  constexpr uint64_t kMeanBucket = 8;
+  constexpr uint64_t kMaxBucket = 40;
+  constexpr int kTries = 200;
+  const int bits = std::bit_width(keys / kMeanBucket);
+  const uint64_t width = uint64_t{1} << (64 - bits);
+  auto it = view.NewIterator(Family::kMeta, PrefixBytes(prefix), PrefixRangeEnd(prefix));
+  for (int i = 0; i < kTries; ++i) {
+    const uint64_t first = (random->Next() >> (64 - bits)) * width;
+    const std::string begin = HashBound(prefix, first);
+    uint64_t size = 0;
+    for (it->Seek(begin); it->Valid() && HashOf(it->key()) - first < width; it->Next()) {
+      if (++size > kMaxBucket) return std::nullopt;
+    }
+    uint64_t place = random->Uniform(kMaxBucket);
+    if (place >= size) continue;
+    for (it->Seek(begin); place > 0; --place) it->Next();
+    std::string_view record = it->value();
+    if (Passed(Record::TakeHeader(&record).deadline_ms, view.now_ms())) continue;
+    return std::string(UserKeyOf(it->key()));
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 std::optional<std::string> RandomKey(const View& view, int db, Random random) {
-  constexpr int64_t kFewKeys = 64;
+  constexpr uint64_t kFewKeys = 64;
   constexpr int kTries = 32;
   constexpr uint64_t kMaxSteps = 8;
   const uint8_t prefix = PrefixOf(view, db);
-  if (view.Counts(prefix).keys > kFewKeys) {
+  const uint64_t keys = static_cast<uint64_t>(view.Counts(prefix).keys);
+  if (keys > kFewKeys) {
+    std::optional<std::string> drawn = DrawKey(view, prefix, keys, &random);
+    if (drawn) return drawn;
     auto it = view.NewIterator(Family::kMeta, PrefixBytes(prefix), PrefixRangeEnd(prefix));
     for (int i = 0; i < kTries; ++i) {
       uint64_t hash = random.Next();

@@ -3,6 +3,8 @@
 #include <set>
 
 #include "tests/commands/harness.h"
+#include "tests/support/seed.h"
+#include "types/keyspace.h"
 
 namespace metastore::test {
 namespace {
@@ -308,6 +310,23 @@ TEST_F(GenericCommandTest, RandomKeyReachesEveryKeyOfAFewAndOfOneSlot) {
   for (int i = 0; i < 20000; ++i) ++counts[Run({"RANDOMKEY"}).text];
   EXPECT_EQ(counts.size(), 200u);
   for (const auto& [key, count] : counts) EXPECT_LT(count, 400) << key;
+}
+
+TEST_F(GenericCommandTest, RandomKeyFindsEachKeyAsOftenAsAnyOther) {
+  Random random(Seed());
+  for (const int count : {30, 100, 1500}) {
+    Run({"FLUSHALL"});
+    for (int i = 0; i < count; ++i) Run({"SET", "k" + std::to_string(i), "v"});
+    std::map<std::string, int> drawn;
+    for (int i = 0; i < count * 100; ++i) {
+      ++drawn[*types::RandomKey(txn_, 0, Random(random.Next()))];
+    }
+    EXPECT_EQ(drawn.size(), static_cast<size_t>(count));
+    double chi_square = 0;
+    for (const auto& [key, times] : drawn) chi_square += (times - 100.0) * (times - 100.0) / 100.0;
+    // Mean count - 1, standard deviation sqrt(2 count): beyond six of them chance does not come.
+    EXPECT_LT(chi_square, count + 6 * std::sqrt(2.0 * count));
+  }
 }
 
 TEST_F(GenericCommandTest, RandomKeyFindsTheOneKeyThatIsLeft) {
