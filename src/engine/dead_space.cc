@@ -37,14 +37,37 @@ void DeadSpace::Add(Family family, std::string_view from, std::string_view to) {
   if (ranges_.size() < kMaxRanges) ranges_.push_back({family, std::string(from), std::string(to)});
 }
 
+namespace {
+
+bool IsCompacting(Database* database) {
+  for (int i = 0; i < kFamilyCount; ++i) {
+    for (const std::string& property : {rocksdb::DB::Properties::kNumRunningCompactions,
+                                        rocksdb::DB::Properties::kCompactionPending}) {
+      uint64_t value = 0;
+      if (database->db()->GetIntProperty(database->family(static_cast<Family>(i)), property,
+                                         &value) &&
+          value > 0) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
 Status DeadSpace::Reclaim(Database* database) {
+  // What was marked is compacted first: one level can take longer than the time between two calls.
+  // A busy database, though, never rests.
+  if (IsCompacting(database) && ++waits_ < kMaxWaits) return Status::Ok();
+  waits_ = 0;
+  rocksdb::SizeApproximationOptions files_only;
+  files_only.files_size_error_margin = 0.1;
   std::vector<Range> ranges;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     ranges.swap(ranges_);
   }
-  rocksdb::SizeApproximationOptions files_only;
-  files_only.files_size_error_margin = 0.1;
   std::erase_if(ranges, [&](Range& range) {
     const rocksdb::Range bounds(range.from, range.to);
     uint64_t bytes = 0;

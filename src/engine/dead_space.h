@@ -39,6 +39,7 @@ class DeadSpace {
   // A View that lasts can hold a range for long; it is not waited for without end.
   static constexpr int kTries = 1000;
   static constexpr int kTriesOfFound = 8;  // RocksDB has at most 7 levels
+  static constexpr int kMaxWaits = 30;
   struct Range {
     Family family;
     std::string from, to;
@@ -46,6 +47,7 @@ class DeadSpace {
     int tries_left = kTries;
   };
 
+  int waits_ = 0;  // calls in a row that found compactions under way
   std::mutex mutex_;
   std::vector<Range> ranges_;
 };
