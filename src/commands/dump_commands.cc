@@ -69,6 +69,9 @@ Status Restore(WriteContext& ctx, Args args, resp::Writer& reply) {
     return Error("ERR DUMP payload version or checksum are wrong");
   }
   Result<types::DumpedValue> value = types::DumpedValue::Parse(args[3]);
+  if (value.code() == Code::kStringTooLong) {
+    return Error("ERR the value is too large to be restored: more than 1 GB with its elements");
+  }
   if (!value.ok()) return Error("ERR Bad data format");
 
   std::optional<int64_t> deadline_ms;

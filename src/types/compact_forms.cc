@@ -72,28 +72,22 @@ class Bytes {
   size_t at_ = 0;
 };
 
-struct Out {
-  std::vector<std::string_view>* elements;
-  std::deque<std::string>* owned;
-};
+using Out = TakenElements;
 
-void AddInteger(int64_t value, Out* out) {
-  out->owned->push_back(FormatInt64(value));
-  out->elements->push_back(out->owned->back());
+bool AddInteger(int64_t value, Out* out) {
+  out->owned.push_back(FormatInt64(value));
+  return out->Add(out->owned.back());
 }
 
 bool TakeIntegerOf(size_t width, Bytes* in, Out* out) {
   std::string_view bytes;
   if (!in->Take(width, &bytes)) return false;
-  AddInteger(ReadInteger(bytes.data(), width), out);
-  return true;
+  return AddInteger(ReadInteger(bytes.data(), width), out);
 }
 
 bool TakeStringOf(uint64_t size, Bytes* in, Out* out) {
   std::string_view bytes;
-  if (!in->Take(size, &bytes)) return false;
-  out->elements->push_back(bytes);
-  return true;
+  return in->Take(size, &bytes) && out->Add(bytes);
 }
 
 size_t BackLengthBytes(size_t length) {
@@ -113,18 +107,14 @@ void AppendBackLength(size_t length, std::string* out) {
 }
 
 bool TakeListpackEntry(uint8_t head, Bytes* in, Out* out) {
-  if ((head & 0x80) == 0) {
-    AddInteger(head, out);
-    return true;
-  }
+  if ((head & 0x80) == 0) return AddInteger(head, out);
   if ((head & 0xc0) == 0x80) return TakeStringOf(head & 0x3f, in, out);
   uint8_t low;
   uint64_t size;
   if ((head & 0xe0) == 0xc0) {
     if (!in->Byte(&low)) return false;
     const int value = (head & 0x1f) << 8 | low;
-    AddInteger(value >= 1 << 12 ? value - (1 << 13) : value, out);
-    return true;
+    return AddInteger(value >= 1 << 12 ? value - (1 << 13) : value, out);
   }
   if ((head & 0xf0) == 0xe0) {
     if (!in->Byte(&low)) return false;
@@ -170,9 +160,7 @@ bool TakeZiplistEntry(uint8_t head, Bytes* in, Out* out) {
     case 0xfe:
       return TakeIntegerOf(1, in, out);
     default:
-      if (head < 0xf1 || head > 0xfd) return false;
-      AddInteger(head - 0xf1, out);
-      return true;
+      return head >= 0xf1 && head <= 0xfd && AddInteger(head - 0xf1, out);
   }
 }
 
@@ -185,10 +173,16 @@ bool TakeZipmapLength(Bytes* in, uint64_t* length) {
 
 }  // namespace
 
-bool ReadListpack(std::string_view bytes, std::vector<std::string_view>* elements,
-                  std::deque<std::string>* owned) {
-  Out to{elements, owned};
-  Out* const out = &to;
+bool TakenElements::Spend(uint64_t bytes) {
+  if (bytes_left < 0 || bytes > static_cast<uint64_t>(bytes_left)) {
+    bytes_left = -1;
+    return false;
+  }
+  bytes_left -= static_cast<int64_t>(bytes);
+  return true;
+}
+
+bool ReadListpack(std::string_view bytes, TakenElements* out) {
   if (bytes.size() < kListpackHead + 1) return false;
   if (ReadLittle(bytes, 0, 4) != bytes.size()) return false;
   const uint64_t announced = ReadLittle(bytes, 4, 2);
@@ -209,10 +203,7 @@ bool ReadListpack(std::string_view bytes, std::vector<std::string_view>* element
   return in.left() == 0 && (announced == kUnknownCount || announced == count);
 }
 
-bool ReadZiplist(std::string_view bytes, std::vector<std::string_view>* elements,
-                 std::deque<std::string>* owned) {
-  Out to{elements, owned};
-  Out* const out = &to;
+bool ReadZiplist(std::string_view bytes, TakenElements* out) {
   if (bytes.size() < kZiplistHead + 1) return false;
   if (ReadLittle(bytes, 0, 4) != bytes.size()) return false;
   const uint64_t tail = ReadLittle(bytes, 4, 4);
@@ -237,10 +228,7 @@ bool ReadZiplist(std::string_view bytes, std::vector<std::string_view>* elements
   return in.left() == 0 && tail == last && (announced == kUnknownCount || announced == count);
 }
 
-bool ReadZipmap(std::string_view bytes, std::vector<std::string_view>* elements,
-                std::deque<std::string>* owned) {
-  Out to{elements, owned};
-  Out* const out = &to;
+bool ReadZipmap(std::string_view bytes, TakenElements* out) {
   Bytes in(bytes);
   uint8_t announced;
   if (!in.Byte(&announced) || bytes.size() < 2) return false;
@@ -256,10 +244,7 @@ bool ReadZipmap(std::string_view bytes, std::vector<std::string_view>* elements,
   return in.Byte(&end) && end == kEnd && (announced >= 254 || announced == count);
 }
 
-bool ReadIntset(std::string_view bytes, std::vector<std::string_view>* elements,
-                std::deque<std::string>* owned) {
-  Out to{elements, owned};
-  Out* const out = &to;
+bool ReadIntset(std::string_view bytes, TakenElements* out) {
   Bytes in(bytes);
   uint64_t width, count;
   if (!in.Little(4, &width) || !in.Little(4, &count)) return false;
@@ -271,7 +256,7 @@ bool ReadIntset(std::string_view bytes, std::vector<std::string_view>* elements,
     if (!in.Take(width, &number)) return false;
     const int64_t value = ReadInteger(number.data(), width);
     if (i > 0 && value <= previous) return false;
-    AddInteger(value, out);
+    if (!AddInteger(value, out)) return false;
     previous = value;
   }
   return true;

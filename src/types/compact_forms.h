@@ -18,19 +18,30 @@
 
 namespace metastore::types {
 
-// Each appends to *elements. Views are into the bytes that are read, or, of a number's digits, into
-// what is added to *owned. False where the bytes are not exactly one such form; the two then hold
+// What is read of a payload. Few bytes may stand for many elements: each takes its part of what may
+// be taken in all.
+struct TakenElements {
+  std::vector<std::string_view> elements;
+  std::deque<std::string> owned;  // bytes of some of them
+  int64_t bytes_left = 0;         // below 0: there was more than that
+
+  // False where too little is left; it stays so.
+  bool Spend(uint64_t bytes);
+  bool Add(std::string_view element) {
+    elements.push_back(element);
+    return Spend(kElementBytes + element.size());
+  }
+  static constexpr uint64_t kElementBytes = 64;
+};
+
+// Each adds to *out. Views are into the bytes that are read, or, of a number's digits, into what
+// `out` owns. False where the bytes are not exactly one such form, or too much; *out then holds
 // some of it.
-using ReadForm = bool (*)(std::string_view bytes, std::vector<std::string_view>* elements,
-                          std::deque<std::string>* owned);
-bool ReadListpack(std::string_view bytes, std::vector<std::string_view>* elements,
-                  std::deque<std::string>* owned);
-bool ReadZiplist(std::string_view bytes, std::vector<std::string_view>* elements,
-                 std::deque<std::string>* owned);
-bool ReadZipmap(std::string_view bytes, std::vector<std::string_view>* elements,
-                std::deque<std::string>* owned);
-bool ReadIntset(std::string_view bytes, std::vector<std::string_view>* elements,
-                std::deque<std::string>* owned);
+using ReadForm = bool (*)(std::string_view bytes, TakenElements* out);
+bool ReadListpack(std::string_view bytes, TakenElements* out);
+bool ReadZiplist(std::string_view bytes, TakenElements* out);
+bool ReadZipmap(std::string_view bytes, TakenElements* out);
+bool ReadIntset(std::string_view bytes, TakenElements* out);
 
 class ListpackWriter {
  public:

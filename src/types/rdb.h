@@ -9,7 +9,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,6 +17,7 @@
 #include "base/status.h"
 #include "engine/txn.h"
 #include "engine/view.h"
+#include "types/compact_forms.h"
 #include "types/encoding.h"
 #include "types/keyspace.h"
 #include "types/stream.h"
@@ -27,9 +27,15 @@ namespace metastore::types {
 // A payload is made and taken whole, as a string's value is.
 inline constexpr uint64_t kMaxPayloadBytes = uint64_t{512} << 20;
 
-// The payload of a key that was found. kStringTooLong: it would be longer than kMaxPayloadBytes.
+// About what a value may take in memory on its way from a payload to the disk: some 8,000,000
+// elements of a list. What is compressed may stand for 88 times its bytes, and a byte in a listpack
+// for a row. A constant of the state machine.
+inline constexpr uint64_t kMaxRestoredBytes = uint64_t{1} << 30;
+
+// The payload of a key that was found. kStringTooLong: it would be longer than `max_bytes`.
 Result<std::string> DumpValue(const engine::View& view, int db, std::string_view key,
-                              const Record& record, const EncodingLimits& limits);
+                              const Record& record, const EncodingLimits& limits,
+                              uint64_t max_bytes = kMaxPayloadBytes);
 
 // Whether the version is one that is known, and the checksum right.
 bool HasValidFooter(std::string_view payload);
@@ -38,8 +44,9 @@ bool HasValidFooter(std::string_view payload);
 class DumpedValue {
  public:
   // The footer has been looked at. kCorruption: it is no value, or one with an element twice, or an
-  // empty one that Redis would not keep.
-  static Result<DumpedValue> Parse(std::string_view payload);
+  // empty one that Redis would not keep. kStringTooLong: it would take more than `max_bytes`.
+  static Result<DumpedValue> Parse(std::string_view payload,
+                                   uint64_t max_bytes = kMaxRestoredBytes);
   // The bytes of elements stay where they are.
   DumpedValue(DumpedValue&&) = default;
 
@@ -77,14 +84,14 @@ class DumpedValue {
 
   Type type_ = Type::kString;
   // A string; a list's elements; a set's or sorted set's members; fields and values in turn.
-  std::vector<std::string_view> elements_;
-  std::deque<std::string> owned_;      // bytes of some of them
+  TakenElements taken_;
   std::vector<double> scores_;         // of a sorted set
   std::vector<int64_t> deadlines_ms_;  // of fields, 0: none; empty: none has one
   std::vector<Entry> entries_;
   std::vector<Group> groups_;
   StreamId last_id_, max_deleted_id_;
   uint64_t entries_added_ = 0;
+  bool estimate_entries_read_ = false;  // of groups: the payload does not say
 };
 
 }  // namespace metastore::types

@@ -77,8 +77,8 @@ std::string RawId(StreamId id) {
 
 class Dumper {
  public:
-  Dumper(const engine::View& view, int db, std::string_view key)
-      : view_(view), db_(db), key_(key) {}
+  Dumper(const engine::View& view, int db, std::string_view key, uint64_t max_bytes)
+      : view_(view), db_(db), key_(key), max_bytes_(max_bytes) {}
 
   Result<std::string> Dump(const Record& record, const EncodingLimits& limits) {
     const std::string_view encoding = EncodingName(record, limits);
@@ -111,7 +111,19 @@ class Dumper {
 
  private:
   void Begin(RdbType type) { out_.push_back(static_cast<char>(type)); }
-  bool Fits() const { return out_.size() + held_ <= kMaxPayloadBytes - kFooterBytes; }
+  bool Fits() const { return out_.size() + held_ + kFooterBytes <= max_bytes_; }
+
+  // Under configured limits a listpack may be of any size.
+  bool Holds(const ListpackWriter& listpack) {
+    held_ = listpack.bytes();
+    return Fits();
+  }
+  void EndListpack(RdbType type, ListpackWriter* listpack) {
+    if (!Fits()) return;
+    held_ = 0;
+    Begin(type);
+    AppendBytes(&out_, listpack->Take());
+  }
 
   template <class T>
   T Get() const {
@@ -131,7 +143,7 @@ class Dumper {
     list.ForEach(0, list.size(), false, [&](std::string_view element) {
       if (node.count() > 0 && node.bytes() + element.size() > kListNodeBytes) end_node();
       node.Append(element);
-      return Fits() && element.size() + node.bytes() + held_ <= kMaxPayloadBytes;
+      return Fits() && element.size() + node.bytes() + held_ <= max_bytes_;
     });
     if (node.count() > 0) end_node();
     Begin(kRdbListQuicklist2);
@@ -148,12 +160,15 @@ class Dumper {
     const Set set = Get<Set>();
     if (as_intset) {
       std::vector<int64_t> numbers;
-      set.ForEach([&numbers](std::string_view member) {
+      set.ForEach([this, &numbers](std::string_view member) {
         int64_t number;
         CHECK(ParseInt64(member, &number));
         numbers.push_back(number);
-        return true;
+        held_ += sizeof number;
+        return Fits();
       });
+      if (!Fits()) return;
+      held_ = 0;
       std::sort(numbers.begin(), numbers.end());
       Begin(kRdbSetIntset);
       return AppendBytes(&out_, MakeIntset(numbers));
@@ -170,13 +185,12 @@ class Dumper {
     const SortedSet set = Get<SortedSet>();
     if (as_listpack) {
       ListpackWriter listpack;
-      set.ForEach([&listpack](std::string_view member, double score) {
+      set.ForEach([this, &listpack](std::string_view member, double score) {
         listpack.Append(member);
         listpack.Append(FormatDouble(score));
-        return true;
+        return Holds(listpack);
       });
-      Begin(kRdbZsetListpack);
-      return AppendBytes(&out_, listpack.Take());
+      return EndListpack(kRdbZsetListpack, &listpack);
     }
     Begin(kRdbZset2);
     AppendLength(&out_, set.size());
@@ -194,13 +208,12 @@ class Dumper {
     if (record.header().field_deadline_ms) return DumpHashWithDeadlines(hash);
     if (as_listpack) {
       ListpackWriter listpack;
-      hash.ForEach([&listpack](std::string_view field, std::string_view value) {
+      hash.ForEach([this, &listpack](std::string_view field, std::string_view value) {
         listpack.Append(field);
         listpack.Append(value);
-        return true;
+        return Holds(listpack);
       });
-      Begin(kRdbHashListpack);
-      return AppendBytes(&out_, listpack.Take());
+      return EndListpack(kRdbHashListpack, &listpack);
     }
     Begin(kRdbHash);
     AppendLength(&out_, hash.size());
@@ -338,6 +351,7 @@ class Dumper {
   const engine::View& view_;
   const int db_;
   const std::string_view key_;
+  const uint64_t max_bytes_;
   std::string out_;
   size_t held_ = 0;  // bytes of nodes that are not in out_ yet
   uint16_t version_ = kUsualVersion;
@@ -346,8 +360,9 @@ class Dumper {
 }  // namespace
 
 Result<std::string> DumpValue(const engine::View& view, int db, std::string_view key,
-                              const Record& record, const EncodingLimits& limits) {
-  return Dumper(view, db, key).Dump(record, limits);
+                              const Record& record, const EncodingLimits& limits,
+                              uint64_t max_bytes) {
+  return Dumper(view, db, key, max_bytes).Dump(record, limits);
 }
 
 }  // namespace metastore::types

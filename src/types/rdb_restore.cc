@@ -1,7 +1,9 @@
+#include <xxhash.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <unordered_set>
+#include <tuple>
 #include <utility>
 
 #include "base/check.h"
@@ -24,14 +26,30 @@ namespace {
 
 using namespace rdb;  // NOLINT: all of it is of this file
 
+// By sorting: a client could choose elements that all fall into one bucket of a hash table.
 bool AllDiffer(const std::vector<std::string_view>& elements, size_t step) {
-  std::unordered_set<std::string_view> seen;
-  seen.reserve(elements.size() / step);
+  struct Hashed {
+    uint64_t hash;
+    std::string_view element;
+    bool operator==(const Hashed&) const = default;
+    bool operator<(const Hashed& other) const {
+      return std::tie(hash, element) < std::tie(other.hash, other.element);
+    }
+  };
+  std::vector<Hashed> sorted;
+  sorted.reserve(elements.size() / step + 1);
   for (size_t i = 0; i < elements.size(); i += step) {
-    if (!seen.insert(elements[i]).second) return false;
+    sorted.push_back({XXH3_64bits(elements[i].data(), elements[i].size()), elements[i]});
   }
-  return true;
+  std::sort(sorted.begin(), sorted.end());
+  return std::adjacent_find(sorted.begin(), sorted.end()) == sorted.end();
 }
+
+// What is taken of TakenElements beside the elements' own part, for the rows that they become.
+constexpr uint64_t kRowBytes = 64;
+constexpr uint64_t kScoredRowsBytes = 192;  // and places
+constexpr uint64_t kEntryBytes = 192;       // a stream's, with the numbers in it
+constexpr uint64_t kPendingBytes = 256;     // two rows
 
 }  // namespace
 
@@ -58,23 +76,25 @@ class DumpedValue::Reader {
   }
 
  private:
-  std::vector<std::string_view>& elements() { return value_->elements_; }
+  TakenElements& taken() { return value_->taken_; }
+  std::vector<std::string_view>& elements() { return taken().elements; }
+  bool SpendOnEach(uint64_t bytes) { return taken().Spend(bytes * elements().size()); }
 
   bool ReadValue(uint8_t type) {
     switch (type) {
       case kRdbString:
         value_->type_ = Type::kString;
-        return TakeElement();
+        return TakeString(&elements().emplace_back());
       case kRdbList:
         value_->type_ = Type::kList;
-        return TakeElements(1) && !elements().empty();
+        return TakeElements(1) && EndList();
       case kRdbListZiplist:
         value_->type_ = Type::kList;
-        return TakeForm(ReadZiplist) && !elements().empty();
+        return TakeForm(ReadZiplist) && EndList();
       case kRdbListQuicklist:
       case kRdbListQuicklist2:
         value_->type_ = Type::kList;
-        return ReadQuicklist(type == kRdbListQuicklist2);
+        return ReadQuicklist(type == kRdbListQuicklist2) && EndList();
       case kRdbSet:
         return TakeElements(1) && EndSet();
       case kRdbSetIntset:
@@ -163,11 +183,11 @@ class DumpedValue::Reader {
       return true;
     }
     in_.remove_prefix(1);
-    std::string& owned = value_->owned_.emplace_back();
+    std::string& owned = taken().owned.emplace_back();
     if (head == 0xc3) {
       uint64_t compressed;
       if (!TakeLength(&compressed) || !TakeLength(&size)) return false;
-      if (compressed > in_.size() || size > kMaxStringBytes) return false;
+      if (compressed > in_.size() || size > kMaxStringBytes || !taken().Spend(size)) return false;
       if (!DecompressLzf(in_.substr(0, compressed), size, &owned)) return false;
       in_.remove_prefix(compressed);
     } else {
@@ -185,9 +205,7 @@ class DumpedValue::Reader {
 
   bool TakeElement() {
     std::string_view element;
-    if (!TakeString(&element)) return false;
-    elements().push_back(element);
-    return true;
+    return TakeString(&element) && taken().Add(element);
   }
 
   // A length, and that many times `each` strings.
@@ -202,7 +220,7 @@ class DumpedValue::Reader {
 
   bool TakeForm(ReadForm form) {
     std::string_view bytes;
-    return TakeString(&bytes) && form(bytes, &value_->elements_, &value_->owned_);
+    return TakeString(&bytes) && form(bytes, &taken());
   }
 
   // --- the types
@@ -219,12 +237,14 @@ class DumpedValue::Reader {
         return false;
       }
     }
-    return !elements().empty();
+    return true;
   }
+
+  bool EndList() { return !elements().empty() && SpendOnEach(kRowBytes); }
 
   bool EndSet() {
     value_->type_ = Type::kSet;
-    return !elements().empty() && AllDiffer(elements(), 1);
+    return !elements().empty() && SpendOnEach(kRowBytes) && AllDiffer(elements(), 1);
   }
 
   bool EndSortedSet() {
@@ -232,7 +252,7 @@ class DumpedValue::Reader {
     for (double score : value_->scores_) {
       if (std::isnan(score)) return false;
     }
-    return !elements().empty() && AllDiffer(elements(), 1);
+    return !elements().empty() && SpendOnEach(kScoredRowsBytes) && AllDiffer(elements(), 1);
   }
 
   bool EndHash() {
@@ -331,13 +351,14 @@ class DumpedValue::Reader {
     if (!TakeLength(&length) || length != value_->entries_.size()) return false;
     if (!TakeId(&value_->last_id_)) return false;
     value_->entries_added_ = length;
+    value_->estimate_entries_read_ = type == kRdbStream1;
     if (type >= kRdbStream2) {
       if (!TakeId(&first_id) || !TakeId(&value_->max_deleted_id_)) return false;
       if (!TakeLength(&value_->entries_added_)) return false;
     }
     if (length > 0 && value_->last_id_ < value_->entries_.back().id) return false;
-    if (value_->max_deleted_id_ > value_->last_id_ || value_->entries_added_ < length) return false;
-    if (value_->entries_added_ > INT64_MAX) return false;
+    // The highest erased id may be above the last one: XSETID does not look at it.
+    if (value_->entries_added_ < length || value_->entries_added_ > INT64_MAX) return false;
     if (!TakeLength(&groups) || groups > in_.size()) return false;
     std::vector<std::string_view> names;
     for (; groups > 0; --groups) {
@@ -351,8 +372,14 @@ class DumpedValue::Reader {
     std::string_view raw_id, bytes;
     if (!TakeString(&raw_id) || raw_id.size() != 16 || !TakeString(&bytes)) return false;
     const StreamId master{ReadBig64(raw_id.data()), ReadBig64(raw_id.data() + 8)};
-    std::vector<std::string_view> parts;
-    if (!ReadListpack(bytes, &parts, &value_->owned_)) return false;
+    // The parts of a node go with it: what stays of them is counted when it is known.
+    std::vector<std::string_view> kept = std::move(elements());
+    elements().clear();
+    const int64_t bytes_left = taken().bytes_left;
+    const bool whole = ReadListpack(bytes, &taken());
+    const std::vector<std::string_view> parts = std::exchange(elements(), std::move(kept));
+    if (!whole) return false;
+    taken().bytes_left = bytes_left;
     size_t at = 0;
     const auto take_number = [&parts, &at](int64_t* number) {
       return at < parts.size() && ParseInt64(parts[at++], number);
@@ -363,6 +390,7 @@ class DumpedValue::Reader {
     if (count < 0 || erased < 0 || master_fields < 0 || master_fields > left()) return false;
     const size_t first_master = at;
     at += static_cast<size_t>(master_fields);
+    if (!taken().Spend(TakenElements::kElementBytes * at)) return false;
     if (!take_number(&zero) || zero != 0) return false;
     while (at < parts.size()) {
       int64_t flags, ms, seq, fields = master_fields, back;
@@ -376,8 +404,10 @@ class DumpedValue::Reader {
       const size_t first = at;
       at += static_cast<size_t>(strings);
       if (!take_number(&back) || back != (same ? fields + 3 : 2 * fields + 4)) return false;
+      if (!taken().Spend(kEntryBytes)) return false;
       if ((flags & kEntryErased) != 0) {
         --erased;
+        if (!taken().Spend(TakenElements::kElementBytes * (at - first))) return false;
         continue;
       }
       --count;
@@ -389,8 +419,9 @@ class DumpedValue::Reader {
       if (id <= previous || fields == 0) return false;
       value_->entries_.push_back({id, elements().size(), static_cast<size_t>(2 * fields)});
       for (size_t i = 0; i < static_cast<size_t>(fields); ++i) {
-        elements().push_back(same ? parts[first_master + i] : parts[first + 2 * i]);
-        elements().push_back(same ? parts[first + i] : parts[first + 2 * i + 1]);
+        // Names that stand in the node once are written with each entry.
+        if (!taken().Add(same ? parts[first_master + i] : parts[first + 2 * i])) return false;
+        if (!taken().Add(same ? parts[first + i] : parts[first + 2 * i + 1])) return false;
       }
     }
     return count == 0 && erased == 0;
@@ -399,6 +430,7 @@ class DumpedValue::Reader {
   bool ReadGroup(uint8_t type) {
     Group& group = value_->groups_.emplace_back();
     uint64_t entries_read = 0, count;
+    if (!taken().Spend(kPendingBytes)) return false;
     if (!TakeString(&group.name) || !TakeId(&group.last_id)) return false;
     if (type >= kRdbStream2) {
       if (!TakeLength(&entries_read)) return false;
@@ -412,6 +444,7 @@ class DumpedValue::Reader {
       if (!TakeRawId(&pending.id) || !TakeLittle64(&delivered_ms)) return false;
       if (!TakeLength(&pending.deliveries) || delivered_ms > INT64_MAX) return false;
       if (!group.pending.empty() && pending.id <= group.pending.back().id) return false;
+      if (!taken().Spend(kPendingBytes)) return false;
       pending.delivered_ms = static_cast<int64_t>(delivered_ms);
       group.pending.push_back(pending);
     }
@@ -430,6 +463,7 @@ class DumpedValue::Reader {
     const size_t number = group->consumers.size();
     Consumer& consumer = group->consumers.emplace_back();
     uint64_t seen_ms, pending;
+    if (!taken().Spend(kPendingBytes)) return false;
     if (!TakeString(&consumer.name) || !TakeLittle64(&seen_ms) || seen_ms > INT64_MAX) return false;
     consumer.seen_ms = static_cast<int64_t>(seen_ms);
     // When it was last given something: not kept here.
@@ -453,17 +487,21 @@ class DumpedValue::Reader {
   DumpedValue* const value_;
 };
 
-Result<DumpedValue> DumpedValue::Parse(std::string_view payload) {
+Result<DumpedValue> DumpedValue::Parse(std::string_view payload, uint64_t max_bytes) {
   CHECK_GE(payload.size(), kFooterBytes);
   payload.remove_suffix(kFooterBytes);
   DumpedValue value;
-  if (!Reader(payload, &value).Read()) return Status::Corruption("no value");
+  value.taken_.bytes_left = static_cast<int64_t>(max_bytes);
+  if (!Reader(payload, &value).Read()) {
+    if (value.taken_.bytes_left < 0) return Status(Code::kStringTooLong);
+    return Status::Corruption("no value");
+  }
   return Result<DumpedValue>(std::move(value));
 }
 
 void DumpedValue::Store(engine::Txn& txn, int db, std::string_view key,
                         std::optional<int64_t> deadline_ms) const {
-  const std::vector<std::string_view>& elements = elements_;
+  const std::vector<std::string_view>& elements = taken_.elements;
   WritableKey(txn, db, key).Delete();
   switch (type_) {
     case Type::kString:
@@ -514,13 +552,18 @@ void DumpedValue::StoreStream(engine::Txn& txn, int db, std::string_view key) co
   Result<WritableStream> stream = WritableStream::Open(txn, db, key);
   CHECK_OK(stream.status());
   for (const Entry& entry : entries_) {
-    stream->Append(entry.id, StreamFields(elements_).subspan(entry.first_field, entry.fields));
+    stream->Append(entry.id,
+                   StreamFields(taken_.elements).subspan(entry.first_field, entry.fields));
   }
   stream->set_last_id(last_id_);
   stream->set_max_deleted_id(max_deleted_id_);
   stream->set_entries_added(entries_added_);
   for (const Group& group : groups_) {
-    CHECK(stream->CreateGroup(group.name, group.last_id, group.entries_read));
+    int64_t entries_read = group.entries_read;
+    if (estimate_entries_read_) {
+      entries_read = stream->EntriesUpTo(group.last_id).value_or(kUnknownEntriesRead);
+    }
+    CHECK(stream->CreateGroup(group.name, group.last_id, entries_read));
   }
   stream->Save();
   if (groups_.empty()) return;

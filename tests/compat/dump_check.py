@@ -74,6 +74,15 @@ def ziplist(elements):
     return struct.pack("<IIH", 11 + len(out), tail, len(elements)) + out + b"\xff"
 
 
+def listpack(elements):
+    """Of short strings and numbers below 128."""
+    out = b""
+    for element in elements:
+        entry = bytes([0x80 | len(element)]) + element if isinstance(element, bytes) else bytes([element])
+        out += entry + bytes([len(entry)])
+    return struct.pack("<IH", 7 + len(out), len(elements)) + out + b"\xff"
+
+
 def zipmap(pairs):
     out = bytes([len(pairs)])
     for field, value in pairs:
@@ -97,6 +106,13 @@ def old_payloads():
     yield "sorted set with scores as text", b"\x03\x04" + b"".join(
         text(member) + score for member, score in zip(members, [b"\x031.5", b"\xfe", b"\xff", b"\x02-0"]))
     yield "sorted set of a ziplist", b"\x0c" + text(ziplist(scored + [b"float", b"2.25", b"low", b"-inf"]))
+    yield "list of plain nodes", (b"\x12\x03\x01" + text(b"plain" * 30) + b"\x01" + text(b"12") + b"\x02"
+                                  + text(listpack([b"packed", 5])))
+    node = text(struct.pack(">QQ", 1, 0)) + text(listpack(
+        [3, 0, 1, b"f", 0] + [part for i in range(3) for part in (2, i, 0, b"v", 4)]))
+    groups = b"\x03" + b"".join(text(b"g%d" % i) + bytes([i, 0, 0, 0]) for i in range(3))
+    yield "stream of Redis 5", b"\x0f\x01" + node + b"\x03\x03\x00" + groups
+    yield "stream that erased above its last id", b"\x13\x01" + node + b"\x03\x03\x00\x01\x00\x09\x00\x04\x00"
     yield "string in int8, int16, int32", b"\x00\xc0\xff"
     yield "string in int16", b"\x00\xc1\x00\x80"
     yield "string in int32", b"\x00\xc2\x00\x00\x00\x80"

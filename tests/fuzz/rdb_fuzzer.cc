@@ -1,9 +1,11 @@
 // What a client hands to RESTORE, without its footer: the checksum is made here, or no input would
-// get behind it. What is taken is a value that is dumped and taken again, and is the same then.
+// get behind it. What is taken is a value that the offline check takes; dumped and taken again it
+// is the same.
 #include <string>
 
 #include "base/crc64.h"
 #include "tests/fuzz/fuzzer.h"
+#include "tests/support/check_value.h"
 #include "tests/support/memory_txn.h"
 #include "types/inspect.h"
 #include "types/keyspace.h"
@@ -13,9 +15,13 @@ namespace {
 
 using namespace metastore;
 
-bool Restore(engine::Txn& txn, std::string_view key, const std::string& payload) {
+// Little enough for a fuzzer's memory.
+constexpr uint64_t kMaxBytes = 64 << 20;
+
+bool Restore(engine::Txn& txn, std::string_view key, const std::string& payload,
+             uint64_t max_bytes = types::kMaxRestoredBytes) {
   FUZZ_CHECK(types::HasValidFooter(payload));
-  Result<types::DumpedValue> value = types::DumpedValue::Parse(payload);
+  Result<types::DumpedValue> value = types::DumpedValue::Parse(payload, max_bytes);
   if (value.ok()) value->Store(txn, 0, key, std::nullopt);
   return value.ok();
 }
@@ -34,7 +40,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   payload.append(reinterpret_cast<const char*>(&checksum), sizeof checksum);
   test::MemoryTxn txn;
   // A hash whose fields have all expired is taken and leaves no key.
-  if (!Restore(txn, "k", payload) || !types::Exists(txn, 0, "k")) return 0;
+  if (!Restore(txn, "k", payload, kMaxBytes) || !types::Exists(txn, 0, "k")) return 0;
+  FUZZ_CHECK(test::CheckValue(txn, 0, "k").ok());
   Result<std::string> again =
       types::DumpValue(txn, 0, "k", *types::Find(txn, 0, "k"), types::kDefaultEncodingLimits);
   // Few compressed bytes may stand for many.

@@ -7,9 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "base/coding.h"
 #include "base/crc64.h"
 #include "base/format.h"
 #include "base/random.h"
+#include "tests/support/check_value.h"
+#include "tests/support/counting_view.h"
 #include "tests/support/memory_txn.h"
 #include "tests/support/seed.h"
 #include "types/compact_forms.h"
@@ -280,6 +283,115 @@ TEST_F(RdbTest, WhatIsNoValueIsRefused) {
   EXPECT_TRUE(refused("0b0c02000000020000000200010000")) << "an intset in no order";
 }
 
+// Bytes of a list's node that LZF and the listpack together make large.
+std::string ManySmallNumbers(size_t count) {
+  std::string head(6, '\xff');  // the count is unknown
+  const auto size = static_cast<uint32_t>(7 + 2 * count);
+  std::memcpy(head.data(), &size, sizeof size);
+  std::string lzf = "\x07" + head + "\1\1";
+  size_t left = 2 * count - 2;
+  for (; left >= 264; left -= 264) lzf += "\xe0\xff\x01";
+  for (; left > 0; left -= 2) lzf += "\x01\1\1";
+  lzf += std::string("\0\xff", 2);
+  std::string body = "\x12\1\2\xc3";
+  for (size_t length : {lzf.size(), size_t{size}}) {
+    body.push_back('\x80');
+    PutBig32(&body, static_cast<uint32_t>(length));
+  }
+  return Sealed(body + lzf);
+}
+
+TEST_F(RdbTest, FewBytesThatStandForTooManyAreRefused) {
+  const std::string payload = ManySmallNumbers(100'000);
+  EXPECT_LT(payload.size(), 4000u);
+  EXPECT_TRUE(DumpedValue::Parse(payload, 20 << 20).ok());
+  EXPECT_EQ(DumpedValue::Parse(payload, 10 << 20).status().code(), Code::kStringTooLong);
+  EXPECT_EQ(DumpedValue::Parse(payload, 100'000).status().code(), Code::kStringTooLong);
+  ASSERT_TRUE(Restore("k", payload));
+  EXPECT_EQ(List::Find(txn_, 0, "k")->size(), 100'000u);
+}
+
+TEST_F(RdbTest, NamesThatEntriesShareCountForEachOfThem) {
+  Result<WritableStream> stream = WritableStream::Open(txn_, 0, "k");
+  const std::string name(1000, 'n');
+  const std::vector<std::string_view> fields = {name, "v"};
+  for (uint64_t ms = 1; ms <= 100; ++ms) stream->Append({ms, 0}, fields);
+  stream->Save();
+  // Of a few names: 4096 bytes of entries make a node.
+  const std::string payload = Dump("k");
+  EXPECT_TRUE(DumpedValue::Parse(payload, 150'000).ok());
+  EXPECT_EQ(DumpedValue::Parse(payload, 100'000).status().code(), Code::kStringTooLong);
+}
+
+TEST_F(RdbTest, AStringOfTheGreatestLengthIsNoMoreThanItsBytes) {
+  const std::string payload = FromHex("00c30928016161e01b000161610a00cf092faaae25831d");
+  EXPECT_TRUE(DumpedValue::Parse(payload, 40).ok());
+  EXPECT_EQ(DumpedValue::Parse(payload, 39).status().code(), Code::kStringTooLong);
+}
+
+// Also of forms that configured limits let grow, which Redis would build whole.
+TEST_F(RdbTest, AWalkEndsWhereThePayloadWouldBeTooLong) {
+  EncodingLimits all;
+  all.hash_max_listpack_entries = all.hash_max_listpack_value = UINT64_MAX;
+  all.zset_max_listpack_entries = all.set_max_intset_entries = UINT64_MAX;
+  std::vector<std::string> names;
+  for (int i = 10'000; i < 20'000; ++i) names.push_back(std::to_string(i));
+  {
+    Result<WritableHash> hash = WritableHash::Open(txn_, 0, "hash");
+    Result<WritableSet> set = WritableSet::Open(txn_, 0, "set");
+    Result<WritableList> list = WritableList::Open(txn_, 0, "list");
+    std::vector<ScoredMember> scored;
+    for (const std::string& name : names) {
+      hash->Set(name, name);
+      set->Add(name);
+      list->PushBack(name);
+      scored.push_back({name, 1});
+    }
+    hash->Save();
+    set->Save();
+    list->Save();
+    StoreSortedSet(txn_, 0, "zset", scored);
+  }
+  for (const char* key : {"hash", "set", "list", "zset"}) {
+    for (const EncodingLimits& limits : {all, EncodingLimits()}) {
+      test::CountingView view(txn_);
+      const Record record = *Find(view, 0, key);
+      Result<std::string> whole = DumpValue(view, 0, key, record, limits);
+      ASSERT_TRUE(whole.ok()) << key;
+      EXPECT_EQ(*DumpValue(view, 0, key, record, limits, 5 * whole->size()), *whole) << key;
+      view.Reads();
+      Result<std::string> cut = DumpValue(view, 0, key, record, limits, 2000);
+      EXPECT_EQ(cut.status().code(), Code::kStringTooLong) << key;
+      EXPECT_LT(view.Reads(), 1000u) << key;
+    }
+  }
+}
+
+// XADD 5-0, XADD 6-0, XDEL 6-0, XSETID 5-0.
+TEST_F(RdbTest, AStreamMayHaveErasedMoreThanItsLastId) {
+  ASSERT_TRUE(
+      Restore("k", FromHex("13011000000000000000050000000000000000c3232806280000000f00016000078161"
+                           "0200010201002001058162020401032015800a0101ff0105000500060002000a004f57"
+                           "17e2f5318d45")));
+  Result<Stream> stream = Stream::Find(txn_, 0, "k");
+  EXPECT_EQ(stream->info().last_id, (StreamId{5, 0}));
+  EXPECT_EQ(stream->info().max_deleted_id, (StreamId{6, 0}));
+  EXPECT_TRUE(test::CheckValue(txn_, 0, "k").ok());
+}
+
+// Three entries and the groups first 1-0, mid 2-0 and zero 0-0; redis-server takes what they have
+// read from their ids.
+TEST_F(RdbTest, GroupsOfRedis5AreTakenToHaveReadWhatTheirIdsSay) {
+  ASSERT_TRUE(
+      Restore("k", FromHex("0f011000000000000000010000000000000000c3273011300000001400030100010101"
+                           "816102000102200a400c000420090001e00009401520130101ff0303000305666972737"
+                           "401000000036d696402000000047a65726f00000000090006ff4f5ad04dc6b6")));
+  Result<Stream> stream = Stream::Find(txn_, 0, "k");
+  EXPECT_EQ(stream->FindGroup("first")->entries_read, 1);
+  EXPECT_EQ(stream->FindGroup("mid")->entries_read, kUnknownEntriesRead);
+  EXPECT_EQ(stream->FindGroup("zero")->entries_read, 0);
+}
+
 // Whatever becomes of damaged bytes that have a right sum: no crash, and what is taken is a value.
 TEST_F(RdbTest, DamageDoesNoHarm) {
   Random random(test::Seed());
@@ -321,6 +433,8 @@ TEST_F(RdbTest, DamageDoesNoHarm) {
     }
     if (!Restore("k", Sealed(body))) continue;
     ++taken;
+    const Status found = test::CheckValue(txn_, 0, "k");
+    ASSERT_TRUE(found.ok()) << found.ToString() << " " << ToHex(body);
     ASSERT_TRUE(Restore("again", Dump("k"))) << ToHex(body);
     EXPECT_EQ(Digest("again"), Digest("k")) << ToHex(body);
   }
