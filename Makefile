@@ -97,10 +97,12 @@ $(patsubst %.cc,$(BUILD)/%.o,$(wildcard tests/$(1)/*.cc tests/support/*.cc)): | 
 endef
 $(foreach d,$(TEST_DIRS),$(eval $(call test_binary,$(d))))
 
+# Under a sanitizer optimizing the tests themselves takes longer than it saves.
+TEST_CXXFLAGS_asan := -O0
 $(BUILD)/tests/%.o: tests/%.cc
 	@mkdir -p $(@D)
 	@echo "CXX $(CONFIG) $<"
-	@$(CCACHE) $(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
+	@$(CCACHE) $(CXX) $(CPPFLAGS) $(CXXFLAGS) $(TEST_CXXFLAGS_$(CONFIG)) -MMD -MP -c -o $@ $<
 
 
 # --- dependencies --------------------------------------------------------------------------------
@@ -155,7 +157,7 @@ stop-cluster:
 # --- tests ---------------------------------------------------------------------------------------
 # Neither RocksDB nor libstdc++ is instrumented: what they do for each other looks like a race.
 export TSAN_OPTIONS ?= suppressions=tests/support/tsan.supp:ignore_noninstrumented_modules=1
-.PHONY: unit-binaries run-unit cluster-test torture compat-test replay-corpus sim
+.PHONY: unit-binaries run-unit run-long cluster-test torture compat-test replay-corpus sim
 unit-binaries: $(UNIT_TESTS:%=$(BUILD)/tests/%_test)
 # As many at once as there are jobs, the longest first; what one prints comes whole at its end.
 LONG_TESTS := raft types replica
@@ -163,15 +165,19 @@ UNIT_RUNS := $(patsubst %,run-unit-%,$(LONG_TESTS) $(filter-out $(LONG_TESTS),$(
 .PHONY: $(UNIT_RUNS)
 run-unit: unit-binaries
 	+@$(AGAIN) --output-sync=target $(UNIT_RUNS)
+run-long: $(LONG_TESTS:%=$(BUILD)/tests/%_test)
+	+@$(AGAIN) --output-sync=target $(LONG_TESTS:%=run-unit-%)
 $(UNIT_RUNS): run-unit-%:
 	@echo "== $* ($(CONFIG))"
 	@$(BUILD)/tests/$*_test --gtest_brief=1
 unit: test-deps
 	+@$(AGAIN) run-unit
 
+# The unit tests run under the sanitizers (assertions are on in any build), those for which speed is
+# depth as they are released too, and so do real processes.
 test: test-deps
 	+@$(AGAIN) all
-	+@$(AGAIN) run-unit
+	+@$(AGAIN) run-long
 	+@$(AGAIN) cluster-test
 	+@$(AGAIN) compat-test
 	+@$(AGAIN) CONFIG=asan run-unit

@@ -6,6 +6,7 @@
 #include "base/parse.h"
 #include "commands/command_spec.h"
 #include "commands/errors.h"
+#include "commands/notify.h"
 #include "types/bitmap.h"
 
 namespace metastore::commands {
@@ -131,9 +132,11 @@ Status BitOp(WriteContext& ctx, Args args, resp::Writer& reply) {
   } else {
     return Status(Code::kSyntax);
   }
+  StoreNotice notice(ctx, args[2]);
   Result<uint64_t> length =
       types::CombineBits(ctx.txn(), ctx.db(), operation, args[2], args.subspan(3));
   if (!length.ok()) return length.status();
+  notice.Tell(engine::kNotifyString, "set", *length == 0);
   reply.Integer(static_cast<int64_t>(*length));
   return Status::Ok();
 }

@@ -42,6 +42,14 @@ enum Flag : uint32_t {
   // client gets it in pieces (server/reply_stream.h). Once the handler has begun to write it must
   // succeed.
   kLargeReply = 1 << 24,
+  // Ours, shown to nobody. Of transactions: what runs at once inside MULTI, EXEC, and WATCH.
+  kNeverQueued = 1 << 25,
+  kExecutes = 1 << 26,
+  kWatches = 1 << 27,
+  kNeedsCluster = 1 << 28,  // an error unless the option cluster-enabled is on
+  // Not Redis's, and not shown. A local command that changes what its client is sent unasked: it
+  // waits until all before it are answered, so that their replies stand in front of that.
+  kAfterReplies = 1 << 29,
 };
 
 // ACL categories beyond those that follow from the flags (as in Redis, write, read, slow/fast,
@@ -84,7 +92,8 @@ enum KeyEffect : uint8_t {
   kKeyUpdate = 2,
   kKeyInsert = 4,
   kKeyDelete = 8,
-  kKeyVariableFlags = 16
+  kKeyVariableFlags = 16,
+  kKeyNotKey = 32,  // a shard channel: stands where a key would, and names none
 };
 // Where a specification's keys are looked for: at an index, behind a word, or only by the command
 // itself (CommandSpec::find_keys).
@@ -176,5 +185,6 @@ std::span<const CommandSpec> GeoCommands();
 std::span<const CommandSpec> SortCommands();
 std::span<const CommandSpec> DumpCommands();
 std::span<const CommandSpec> GenericCommands();
+std::span<const CommandSpec> PublishCommands();
 
 }  // namespace metastore::commands

@@ -59,10 +59,19 @@ class WriteContext {
   int db() const { return db_; }
   int64_t now_ms() const { return txn_.now_ms(); }
   Random& random() { return txn_.random(); }
+  // What this node's clients are told beside the reply.
+  engine::Events& events() { return txn_.events(); }
+  // Where the command's client is, how many clients of the same node a message on the channel
+  // reaches; elsewhere, and within scripts, 0. Only for the reply: no state may depend on it.
+  int64_t Receivers(bool shard, std::string_view channel) {
+    return shows_receivers_ ? events().Receivers(shard, channel) : 0;
+  }
+  void set_shows_receivers(bool shows) { shows_receivers_ = shows; }
 
  private:
   engine::Txn& txn_;
   int db_;
+  bool shows_receivers_ = false;
 };
 
 using ReadHandler = Status (*)(ReadContext&, Args, resp::Writer&);

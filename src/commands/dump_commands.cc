@@ -2,6 +2,7 @@
 #include "base/parse.h"
 #include "commands/command_spec.h"
 #include "commands/errors.h"
+#include "commands/notify.h"
 #include "types/keyspace.h"
 #include "types/rdb.h"
 
@@ -81,9 +82,13 @@ Status Restore(WriteContext& ctx, Args args, resp::Writer& reply) {
     deadline_ms = static_cast<int64_t>(start + static_cast<uint64_t>(ttl));
   }
   if (deadline_ms && *deadline_ms <= ctx.now_ms()) {
-    types::WritableKey(ctx.txn(), ctx.db(), key).Delete();
+    types::WritableKey old(ctx.txn(), ctx.db(), key);
+    const bool existed = old.found() != nullptr;
+    old.Delete();
+    if (existed) Notify(ctx, engine::kNotifyGeneric, "del", key);
   } else {
     value->Store(ctx.txn(), ctx.db(), key, deadline_ms);
+    Notify(ctx, engine::kNotifyGeneric, "restore", key);
   }
   reply.Ok();
   return Status::Ok();

@@ -12,6 +12,7 @@
 #include "commands/command_spec.h"
 #include "commands/errors.h"
 #include "commands/expire_time.h"
+#include "commands/notify.h"
 #include "commands/scan_options.h"
 #include "types/inspect.h"
 #include "types/keyspace.h"
@@ -46,6 +47,7 @@ Status Del(WriteContext& ctx, Args args, resp::Writer& reply) {
     WritableKey key(ctx.txn(), ctx.db(), name);
     if (key.found() == nullptr) continue;
     key.Delete();
+    Notify(ctx, engine::kNotifyGeneric, "del", name);
     ++deleted;
   }
   reply.Integer(deleted);
@@ -75,7 +77,11 @@ Status RenameUnless(WriteContext& ctx, Args args, bool keep_existing, resp::Writ
   if (keep_existing && WritableKey(ctx.txn(), ctx.db(), args[2]).found() != nullptr) {
     rename = false;
   }
-  if (rename) types::Rename(ctx.txn(), ctx.db(), args[1], ctx.db(), args[2]);
+  if (rename) {
+    types::Rename(ctx.txn(), ctx.db(), args[1], ctx.db(), args[2]);
+    Notify(ctx, engine::kNotifyGeneric, "rename_from", args[1]);
+    Notify(ctx, engine::kNotifyGeneric, "rename_to", args[2]);
+  }
   keep_existing ? reply.Integer(rename ? 1 : 0) : reply.Ok();
   return Status::Ok();
 }
@@ -106,7 +112,10 @@ Status Copy(WriteContext& ctx, Args args, resp::Writer& reply) {
   if (to_db == ctx.db() && args[1] == args[2]) return SameObject();
   bool copy = WritableKey(ctx.txn(), ctx.db(), args[1]).found() != nullptr;
   if (!replace && WritableKey(ctx.txn(), to_db, args[2]).found() != nullptr) copy = false;
-  if (copy) types::Copy(ctx.txn(), ctx.db(), args[1], to_db, args[2]);
+  if (copy) {
+    types::Copy(ctx.txn(), ctx.db(), args[1], to_db, args[2]);
+    ctx.events().Notify(engine::kNotifyGeneric, "copy_to", to_db, args[2]);
+  }
   reply.Integer(copy ? 1 : 0);
   return Status::Ok();
 }
@@ -118,7 +127,11 @@ Status Move(WriteContext& ctx, Args args, resp::Writer& reply) {
   if (*to_db == ctx.db()) return SameObject();
   bool move = WritableKey(ctx.txn(), ctx.db(), args[1]).found() != nullptr &&
               WritableKey(ctx.txn(), *to_db, args[1]).found() == nullptr;
-  if (move) types::Rename(ctx.txn(), ctx.db(), args[1], *to_db, args[1]);
+  if (move) {
+    types::Rename(ctx.txn(), ctx.db(), args[1], *to_db, args[1]);
+    Notify(ctx, engine::kNotifyGeneric, "move_from", args[1]);
+    ctx.events().Notify(engine::kNotifyGeneric, "move_to", *to_db, args[1]);
+  }
   reply.Integer(move ? 1 : 0);
   return Status::Ok();
 }
@@ -168,7 +181,10 @@ Status SetExpiry(WriteContext& ctx, Args args, ExpireUnit unit, std::string_view
   WritableKey key(ctx.txn(), ctx.db(), args[1]);
   bool set =
       key.found() != nullptr && conditions.Hold(key.found()->header().deadline_ms, *deadline_ms);
-  if (set) key.SetDeadline(*deadline_ms);
+  if (set) {
+    key.SetDeadline(*deadline_ms);
+    Notify(ctx, engine::kNotifyGeneric, *deadline_ms > ctx.now_ms() ? "expire" : "del", args[1]);
+  }
   reply.Integer(set ? 1 : 0);
   return Status::Ok();
 }
@@ -189,7 +205,10 @@ Status PExpireAt(WriteContext& ctx, Args args, resp::Writer& reply) {
 Status Persist(WriteContext& ctx, Args args, resp::Writer& reply) {
   WritableKey key(ctx.txn(), ctx.db(), args[1]);
   bool had_deadline = key.found() != nullptr && key.found()->header().deadline_ms.has_value();
-  if (had_deadline) key.SetDeadline(std::nullopt);
+  if (had_deadline) {
+    key.SetDeadline(std::nullopt);
+    Notify(ctx, engine::kNotifyGeneric, "persist", args[1]);
+  }
   reply.Integer(had_deadline ? 1 : 0);
   return Status::Ok();
 }

@@ -13,6 +13,7 @@
 #include "base/partial_sort.h"
 #include "commands/command_spec.h"
 #include "commands/errors.h"
+#include "commands/notify.h"
 #include "types/geo.h"
 #include "types/sorted_set.h"
 
@@ -103,7 +104,10 @@ Status GeoAdd(WriteContext& ctx, Args args, resp::Writer& reply) {
     added += change == WritableSortedSet::Change::kAdded;
     changed += change == WritableSortedSet::Change::kChanged;
   }
-  if (added + changed > 0) set->Save();
+  if (added + changed > 0) {
+    set->Save();
+    Notify(ctx, engine::kNotifyZset, "zadd", args[1]);
+  }
   reply.Integer(ch ? added + changed : added);
   return Status::Ok();
 }
@@ -409,8 +413,12 @@ Status StoreSearch(WriteContext& ctx, Args args, Search search, resp::Writer& re
                                                     ? match.distance / query.shape.metres_per_unit
                                                     : match.score});
   }
-  reply.Integer(static_cast<int64_t>(members.size()));
+  const size_t size = members.size();
+  reply.Integer(static_cast<int64_t>(size));
+  StoreNotice notice(ctx, *query.target);
   types::StoreSortedSet(ctx.txn(), ctx.db(), *query.target, std::move(members));
+  notice.Tell(engine::kNotifyZset,
+              search == Search::kSearchStore ? "geosearchstore" : "georadiusstore", size == 0);
   return Status::Ok();
 }
 

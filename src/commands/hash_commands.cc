@@ -10,6 +10,7 @@
 #include "commands/command_spec.h"
 #include "commands/errors.h"
 #include "commands/expire_time.h"
+#include "commands/notify.h"
 #include "commands/scan_options.h"
 #include "types/hash.h"
 
@@ -40,6 +41,7 @@ Status SetFields(WriteContext& ctx, Args args, std::string_view command, int64_t
   if (!hash.ok()) return hash.status();
   for (size_t i = 2; i < args.size(); i += 2) *added += hash->Set(args[i], args[i + 1]) ? 1 : 0;
   hash->Save();
+  Notify(ctx, engine::kNotifyHash, "hset", args[1]);
   return Status::Ok();
 }
 
@@ -65,6 +67,7 @@ Status HSetNx(WriteContext& ctx, Args args, resp::Writer& reply) {
   if (set) {
     hash->Set(args[2], args[3]);
     hash->Save();
+    Notify(ctx, engine::kNotifyHash, "hset", args[1]);
   }
   reply.Integer(set ? 1 : 0);
   return Status::Ok();
@@ -174,7 +177,10 @@ Status HDel(WriteContext& ctx, Args args, resp::Writer& reply) {
   int64_t erased = 0;
   for (std::string_view field : args.subspan(2)) erased += hash->Erase(field) ? 1 : 0;
   // Fields that had expired are gone without being counted.
-  if (hash->size() != size) hash->Save();
+  if (hash->size() != size) {
+    hash->Save();
+    NotifyRemoval(ctx, engine::kNotifyHash, erased > 0 ? "hdel" : "hexpired", args[1]);
+  }
   reply.Integer(erased);
   return Status::Ok();
 }
@@ -185,6 +191,7 @@ Status HIncrBy(WriteContext& ctx, Args args, resp::Writer& reply) {
   Result<int64_t> value = types::IncrementField(ctx.txn(), ctx.db(), args[1], args[2], delta);
   if (value.code() == Code::kNotInteger) return errors::Custom("ERR hash value is not an integer");
   if (!value.ok()) return value.status();
+  Notify(ctx, engine::kNotifyHash, "hincrby", args[1]);
   reply.Integer(*value);
   return Status::Ok();
 }
@@ -197,6 +204,7 @@ Status HIncrByFloat(WriteContext& ctx, Args args, resp::Writer& reply) {
       types::IncrementFieldByFloat(ctx.txn(), ctx.db(), args[1], args[2], delta);
   if (value.code() == Code::kNotFloat) return errors::Custom("ERR hash value is not a float");
   if (!value.ok()) return value.status();
+  Notify(ctx, engine::kNotifyHash, "hincrbyfloat", args[1]);
   reply.Bulk(*value);
   return Status::Ok();
 }
@@ -359,7 +367,10 @@ Status ExpireFields(WriteContext& ctx, Args args, ExpireUnit unit, std::string_v
     changed |= outcome == types::FieldExpiry::kSet || outcome == types::FieldExpiry::kDeleted;
     reply.Integer(static_cast<int64_t>(outcome));
   }
-  if (changed) hash->Save();
+  if (changed) {
+    hash->Save();
+    NotifyRemoval(ctx, engine::kNotifyHash, "hexpire", args[1]);
+  }
   return Status::Ok();
 }
 
@@ -439,7 +450,10 @@ Status HPersist(WriteContext& ctx, Args args, resp::Writer& reply) {
       reply.Integer(1);
     }
   }
-  if (changed) hash->Save();
+  if (changed) {
+    hash->Save();
+    Notify(ctx, engine::kNotifyHash, "hpersist", args[1]);
+  }
   return Status::Ok();
 }
 

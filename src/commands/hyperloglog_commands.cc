@@ -4,6 +4,7 @@
 #include "base/parse.h"
 #include "commands/command_spec.h"
 #include "commands/errors.h"
+#include "commands/notify.h"
 #include "types/hyperloglog.h"
 
 namespace metastore::commands {
@@ -12,6 +13,7 @@ namespace {
 Status PfAdd(WriteContext& ctx, Args args, resp::Writer& reply) {
   Result<bool> changed = types::AddToHyperloglog(ctx.txn(), ctx.db(), args[1], args.subspan(2));
   if (!changed.ok()) return changed.status();
+  if (*changed) Notify(ctx, engine::kNotifyString, "pfadd", args[1]);
   reply.Integer(*changed ? 1 : 0);
   return Status::Ok();
 }
@@ -27,6 +29,7 @@ Status PfCount(ReadContext& ctx, Args args, resp::Writer& reply) {
 
 Status PfMerge(WriteContext& ctx, Args args, resp::Writer& reply) {
   RETURN_IF_ERROR(types::MergeHyperloglogs(ctx.txn(), ctx.db(), args[1], args.subspan(2)));
+  Notify(ctx, engine::kNotifyString, "pfadd", args[1]);
   reply.Ok();
   return Status::Ok();
 }

@@ -1,5 +1,6 @@
 #include "commands/keys.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "base/parse.h"
@@ -60,6 +61,7 @@ std::vector<KeyUse> FindKeys(const CommandSpec& spec, Args args) {
   if (spec.find_keys != nullptr) return spec.find_keys(args);
   std::vector<KeyUse> keys;
   for (const KeySpec& key_spec : KeySpecsOf(spec)) {
+    if ((key_spec.effects & kKeyNotKey) != 0) continue;
     if (!AddKeys(key_spec, args, &keys)) return {};
   }
   return keys;
@@ -68,7 +70,7 @@ std::vector<KeyUse> FindKeys(const CommandSpec& spec, Args args) {
 std::vector<KeySpec> KeySpecsOf(const CommandSpec& spec) {
   std::vector<KeySpec> specs;
   for (const KeySpec& key_spec : spec.key_specs) {
-    if (key_spec.access != KeyAccess::kNone) specs.push_back(key_spec);
+    if (key_spec.access != KeyAccess::kNone || key_spec.effects != 0) specs.push_back(key_spec);
   }
   if (!specs.empty() || spec.keys.step == 0) return specs;
   if (spec.flags & kReadonly) return {{spec.keys, KeyAccess::kRO, kKeyAccess}};
@@ -76,7 +78,11 @@ std::vector<KeySpec> KeySpecsOf(const CommandSpec& spec) {
 }
 
 Result<std::vector<KeyUse>> CommandGetKeys(const CommandSpec& spec, Args args) {
-  if (KeySpecsOf(spec).empty()) return errors::Custom("ERR The command has no key arguments");
+  const std::vector<KeySpec> specs = KeySpecsOf(spec);
+  if (std::all_of(specs.begin(), specs.end(),
+                  [](const KeySpec& key) { return (key.effects & kKeyNotKey) != 0; })) {
+    return errors::Custom("ERR The command has no key arguments");
+  }
   if (!ArityFits(spec, args)) {
     return errors::Custom("ERR Invalid number of arguments specified for command");
   }

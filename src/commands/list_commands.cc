@@ -7,8 +7,10 @@
 #include <string>
 
 #include "base/parse.h"
+#include "commands/blocking.h"
 #include "commands/command_spec.h"
 #include "commands/errors.h"
+#include "commands/notify.h"
 #include "types/list.h"
 
 namespace metastore::commands {
@@ -32,16 +34,12 @@ Result<uint64_t> ParseAtLeast(std::string_view text, int64_t least, std::string_
   return static_cast<uint64_t>(value);
 }
 
-// In seconds. What it comes to is for who waits.
-Status CheckTimeout(std::string_view text) {
-  long double seconds;
-  if (!ParseLongDouble(text, &seconds)) {
-    return errors::Custom("ERR timeout is not a float or out of range");
-  }
-  // As in Redis, whose conversion makes a negative number of what is too large.
-  const long double ms = std::ceil(seconds * 1000);
-  if (ms < 0 || ms >= 0x1p63L) return errors::Custom("ERR timeout is negative");
-  return Status::Ok();
+void NotifyPush(WriteContext& ctx, End end, std::string_view key) {
+  Notify(ctx, engine::kNotifyList, end == End::kLeft ? "lpush" : "rpush", key);
+}
+
+void NotifyPop(WriteContext& ctx, End end, std::string_view key) {
+  NotifyRemoval(ctx, engine::kNotifyList, end == End::kLeft ? "lpop" : "rpop", key);
 }
 
 Status Push(WriteContext& ctx, Args args, End end, bool only_existing, resp::Writer& reply) {
@@ -56,6 +54,7 @@ Status Push(WriteContext& ctx, Args args, End end, bool only_existing, resp::Wri
   }
   reply.Integer(static_cast<int64_t>(list->size()));
   list->Save();
+  NotifyPush(ctx, end, args[1]);
   return Status::Ok();
 }
 
@@ -115,6 +114,7 @@ Status Pop(WriteContext& ctx, Args args, End end, std::string_view command, resp
     PopSome(*list, end, *count, reply);
   }
   list->Save();
+  NotifyPop(ctx, end, args[1]);
   return Status::Ok();
 }
 
@@ -169,6 +169,7 @@ Status LSet(WriteContext& ctx, Args args, resp::Writer& reply) {
   if (!place) return errors::Custom("ERR index out of range");
   list->Set(*place, args[3]);
   list->Save();
+  Notify(ctx, engine::kNotifyList, "lset", args[1]);
   reply.Ok();
   return Status::Ok();
 }
@@ -202,6 +203,7 @@ Status LInsert(WriteContext& ctx, Args args, resp::Writer& reply) {
   list->Insert(*pivot + (after ? 1 : 0), args[4]);
   reply.Integer(static_cast<int64_t>(list->size()));
   list->Save();
+  Notify(ctx, engine::kNotifyList, "linsert", args[1]);
   return Status::Ok();
 }
 
@@ -244,6 +246,7 @@ Status LTrim(WriteContext& ctx, Args args, resp::Writer& reply) {
     const Range range = Cut(start, end, list->size());
     list->Trim(range.start, range.count);
     list->Save();
+    NotifyRemoval(ctx, engine::kNotifyList, "ltrim", args[1]);
   }
   reply.Ok();
   return Status::Ok();
@@ -258,7 +261,10 @@ Status LRem(WriteContext& ctx, Args args, resp::Writer& reply) {
   if (count < 0) limit = -limit;
   if (count == 0) limit = UINT64_MAX;
   const uint64_t removed = list->existed() ? list->Remove(args[3], limit, count < 0) : 0;
-  if (removed > 0) list->Save();
+  if (removed > 0) {
+    list->Save();
+    NotifyRemoval(ctx, engine::kNotifyList, "lrem", args[1]);
+  }
   reply.Integer(static_cast<int64_t>(removed));
   return Status::Ok();
 }
@@ -359,6 +365,8 @@ Status Move(WriteContext& ctx, std::string_view source_key, std::string_view tar
     source->Save();
     push(*target, element);
   }
+  NotifyPush(ctx, to, target_key);
+  NotifyPop(ctx, from, source_key);
   reply.Bulk(element);
   return Status::Ok();
 }
@@ -380,18 +388,18 @@ Status BLMove(WriteContext& ctx, Args args, resp::Writer& reply) {
   if (!from.ok()) return from.status();
   Result<End> to = ParseEnd(args[4]);
   if (!to.ok()) return to.status();
-  RETURN_IF_ERROR(CheckTimeout(args[5]));
-  return Move(ctx, args[1], args[2], *from, *to, &resp::Writer::NullArray, reply);
+  RETURN_IF_ERROR(ParseTimeout(args[5]).status());
+  return Move(ctx, args[1], args[2], *from, *to, &resp::Writer::Null, reply);
 }
 
 Status BRPopLPush(WriteContext& ctx, Args args, resp::Writer& reply) {
-  RETURN_IF_ERROR(CheckTimeout(args[3]));
-  return Move(ctx, args[1], args[2], End::kRight, End::kLeft, &resp::Writer::NullArray, reply);
+  RETURN_IF_ERROR(ParseTimeout(args[3]).status());
+  return Move(ctx, args[1], args[2], End::kRight, End::kLeft, &resp::Writer::Null, reply);
 }
 
 // One element of the first list that is there: [key, element].
 Status BlockingPop(WriteContext& ctx, Args args, End end, resp::Writer& reply) {
-  RETURN_IF_ERROR(CheckTimeout(args.back()));
+  RETURN_IF_ERROR(ParseTimeout(args.back()).status());
   for (std::string_view key : args.subspan(1, args.size() - 2)) {
     Result<WritableList> list = WritableList::Open(ctx.txn(), ctx.db(), key);
     if (!list.ok()) return list.status();
@@ -400,6 +408,7 @@ Status BlockingPop(WriteContext& ctx, Args args, End end, resp::Writer& reply) {
     reply.Bulk(key);
     reply.Bulk(PopOne(*list, end));
     list->Save();
+    NotifyPop(ctx, end, key);
     return Status::Ok();
   }
   reply.NullArray();
@@ -450,6 +459,7 @@ Status PopFirst(WriteContext& ctx, const MultiplePop& pop, resp::Writer& reply) 
     reply.Bulk(key);
     PopSome(*list, pop.end, pop.count, reply);
     list->Save();
+    NotifyPop(ctx, pop.end, key);
     return Status::Ok();
   }
   reply.NullArray();
@@ -465,7 +475,7 @@ Status LMPop(WriteContext& ctx, Args args, resp::Writer& reply) {
 Status BLMPop(WriteContext& ctx, Args args, resp::Writer& reply) {
   Result<MultiplePop> pop = ParseMultiplePop(args.subspan(2));
   if (!pop.ok()) return pop.status();
-  RETURN_IF_ERROR(CheckTimeout(args[1]));
+  RETURN_IF_ERROR(ParseTimeout(args[1]).status());
   return PopFirst(ctx, *pop, reply);
 }
 

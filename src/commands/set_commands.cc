@@ -9,6 +9,7 @@
 #include "base/parse.h"
 #include "commands/command_spec.h"
 #include "commands/errors.h"
+#include "commands/notify.h"
 #include "commands/scan_options.h"
 #include "types/set.h"
 
@@ -37,7 +38,10 @@ Status SAdd(WriteContext& ctx, Args args, resp::Writer& reply) {
   if (!set.ok()) return set.status();
   int64_t added = 0;
   for (std::string_view member : args.subspan(2)) added += set->Add(member) ? 1 : 0;
-  if (added > 0) set->Save();
+  if (added > 0) {
+    set->Save();
+    Notify(ctx, engine::kNotifySet, "sadd", args[1]);
+  }
   reply.Integer(added);
   return Status::Ok();
 }
@@ -47,7 +51,10 @@ Status SRem(WriteContext& ctx, Args args, resp::Writer& reply) {
   if (!set.ok()) return set.status();
   int64_t removed = 0;
   for (std::string_view member : args.subspan(2)) removed += set->Remove(member) ? 1 : 0;
-  if (removed > 0) set->Save();
+  if (removed > 0) {
+    set->Save();
+    NotifyRemoval(ctx, engine::kNotifySet, "srem", args[1]);
+  }
   reply.Integer(removed);
   return Status::Ok();
 }
@@ -66,8 +73,12 @@ Status SMove(WriteContext& ctx, Args args, resp::Writer& reply) {
     Result<WritableSet> from = WritableSet::Open(ctx.txn(), ctx.db(), args[1]);
     from->Remove(member);
     from->Save();
+    NotifyRemoval(ctx, engine::kNotifySet, "srem", args[1]);
     Result<WritableSet> to = WritableSet::Open(ctx.txn(), ctx.db(), args[2]);
-    if (to->Add(member)) to->Save();
+    if (to->Add(member)) {
+      to->Save();
+      Notify(ctx, engine::kNotifySet, "sadd", args[2]);
+    }
   }
   reply.Integer(moved ? 1 : 0);
   return Status::Ok();
@@ -142,6 +153,7 @@ Status SPop(WriteContext& ctx, Args args, resp::Writer& reply) {
   if (*set && count > 0) {
     popped =
         std::move(*types::PopMembers(ctx.txn(), ctx.db(), args[1], static_cast<uint64_t>(count)));
+    NotifyRemoval(ctx, engine::kNotifySet, "spop", args[1]);
   }
   if (args.size() == 3) {
     reply.Set(popped.size());
@@ -274,7 +286,8 @@ bool RedisEmptiesTheFirst(const Sources& sources) {
   return by_asking / 2 > by_emptying;
 }
 
-Status Store(WriteContext& ctx, Args args, Algebra algebra, resp::Writer& reply) {
+Status Store(WriteContext& ctx, Args args, Algebra algebra, std::string_view event,
+             resp::Writer& reply) {
   const std::string_view target = args[1];
   Result<Sources> sources = FindSources(ctx.txn(), ctx.db(), args.subspan(2), algebra);
   if (!sources.ok()) return sources.status();
@@ -284,12 +297,14 @@ Status Store(WriteContext& ctx, Args args, Algebra algebra, resp::Writer& reply)
     members.emplace_back(member);
     return true;
   });
+  StoreNotice notice(ctx, target);
   WritableSet result = WritableSet::Replace(ctx.txn(), ctx.db(), target);
   for (const std::string& member : members) result.AddNew(member);
   if (algebra == Algebra::kDiff && sources->whole && RedisEmptiesTheFirst(*sources)) {
     result.SawAll(sources->sets.front());
   }
   if (!members.empty()) result.Save();
+  notice.Tell(engine::kNotifySet, event, members.empty());
   reply.Integer(static_cast<int64_t>(members.size()));
   return Status::Ok();
 }
@@ -304,13 +319,13 @@ Status SDiff(ReadContext& ctx, Args args, resp::Writer& reply) {
   return Combine(ctx, args, Algebra::kDiff, reply);
 }
 Status SInterStore(WriteContext& ctx, Args args, resp::Writer& reply) {
-  return Store(ctx, args, Algebra::kInter, reply);
+  return Store(ctx, args, Algebra::kInter, "sinterstore", reply);
 }
 Status SUnionStore(WriteContext& ctx, Args args, resp::Writer& reply) {
-  return Store(ctx, args, Algebra::kUnion, reply);
+  return Store(ctx, args, Algebra::kUnion, "sunionstore", reply);
 }
 Status SDiffStore(WriteContext& ctx, Args args, resp::Writer& reply) {
-  return Store(ctx, args, Algebra::kDiff, reply);
+  return Store(ctx, args, Algebra::kDiff, "sdiffstore", reply);
 }
 
 Status SInterCard(ReadContext& ctx, Args args, resp::Writer& reply) {

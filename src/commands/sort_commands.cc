@@ -13,6 +13,7 @@
 #include "base/partial_sort.h"
 #include "commands/command_spec.h"
 #include "commands/errors.h"
+#include "commands/notify.h"
 #include "types/hash.h"
 #include "types/keyspace.h"
 #include "types/list.h"
@@ -271,12 +272,14 @@ Status Store(WriteContext& ctx, const Options& options, std::vector<std::string>
     }
   }
   if (options.get.empty()) values = std::move(elements);
-  types::WritableKey(ctx.txn(), ctx.db(), *options.target).Delete();
+  StoreNotice notice(ctx, *options.target);
+  types::WritableKey(ctx.txn(), ctx.db(), *options.target).Vacate();
   Result<types::WritableList> list =
       types::WritableList::Open(ctx.txn(), ctx.db(), *options.target);
   CHECK(list.ok());
   for (const std::string& value : values) list->PushBack(value);
   if (!values.empty()) list->Save();
+  notice.Tell(engine::kNotifyList, "sortstore", values.empty());
   reply.Integer(static_cast<int64_t>(values.size()));
   return Status::Ok();
 }

@@ -6,6 +6,7 @@
 
 #include "base/parse.h"
 #include "commands/errors.h"
+#include "commands/notify.h"
 #include "commands/sorted_set_handlers.h"
 #include "types/sorted_set_algebra.h"
 
@@ -147,8 +148,11 @@ Status Store(WriteContext& ctx, Args args, Algebra algebra, std::string_view com
   if (!combination.ok()) return combination.status();
   // The target may be one of the sources: the result is whole before anything is written.
   std::vector<ScoredMember> members = MembersOf(*combination);
-  reply.Integer(static_cast<int64_t>(members.size()));
+  const size_t size = members.size();
+  reply.Integer(static_cast<int64_t>(size));
+  StoreNotice notice(ctx, args[1]);
   types::StoreSortedSet(ctx.txn(), ctx.db(), args[1], std::move(members));
+  notice.Tell(engine::kNotifyZset, command, size == 0);
   return Status::Ok();
 }
 

@@ -10,8 +10,10 @@
 
 #include "base/format.h"
 #include "base/parse.h"
+#include "commands/blocking.h"
 #include "commands/command_spec.h"
 #include "commands/errors.h"
+#include "commands/notify.h"
 #include "commands/scan_options.h"
 #include "commands/sorted_set_handlers.h"
 
@@ -122,7 +124,10 @@ Status Add(WriteContext& ctx, Args args, AddOptions options, resp::Writer& reply
     if (one->change == Change::kChanged) ++changed;
     last = one->score;
   }
-  if (added + changed > 0) set->Save();
+  if (added + changed > 0) {
+    set->Save();
+    Notify(ctx, engine::kNotifyZset, options.incr ? "zincr" : "zadd", args[1]);
+  }
   if (!options.incr) {
     reply.Integer(options.ch ? added + changed : added);
   } else if (last) {
@@ -146,7 +151,10 @@ Status ZRem(WriteContext& ctx, Args args, resp::Writer& reply) {
   if (!set.ok()) return set.status();
   int64_t removed = 0;
   for (std::string_view member : args.subspan(2)) removed += set->Remove(member) ? 1 : 0;
-  if (removed > 0) set->Save();
+  if (removed > 0) {
+    set->Save();
+    NotifyRemoval(ctx, engine::kNotifyZset, "zrem", args[1]);
+  }
   reply.Integer(removed);
   return Status::Ok();
 }
@@ -208,6 +216,14 @@ Status ZRevRank(ReadContext& ctx, Args args, resp::Writer& reply) {
 
 // --- ZPOPMIN and its like ----------------------------------------------------------------------
 
+std::vector<ScoredMember> PopMembers(WriteContext& ctx, std::string_view key, Direction direction,
+                                     uint64_t count) {
+  std::vector<ScoredMember> popped = types::PopMembers(ctx.txn(), ctx.db(), key, direction, count);
+  NotifyRemoval(ctx, engine::kNotifyZset, direction == Direction::kForward ? "zpopmin" : "zpopmax",
+                key);
+  return popped;
+}
+
 void ShowMembers(const std::vector<ScoredMember>& members, bool nested, resp::Writer& reply) {
   for (const ScoredMember& one : members) {
     if (nested) reply.Array(2);
@@ -239,8 +255,7 @@ Status Pop(WriteContext& ctx, Args args, Direction direction, resp::Writer& repl
   if (!set.ok()) return set.status();
   std::vector<ScoredMember> popped;
   if (*set && count > 0) {
-    popped =
-        types::PopMembers(ctx.txn(), ctx.db(), args[1], direction, static_cast<uint64_t>(count));
+    popped = PopMembers(ctx, args[1], direction, static_cast<uint64_t>(count));
   }
   const bool nested = reply.protocol() == 3 && args.size() == 3;
   reply.Array(nested ? popped.size() : 2 * popped.size());
@@ -255,29 +270,16 @@ Status ZPopMax(WriteContext& ctx, Args args, resp::Writer& reply) {
   return Pop(ctx, args, Direction::kBackward, reply);
 }
 
-// In seconds. What it comes to is for who waits.
-Status CheckTimeout(std::string_view text) {
-  long double seconds;
-  if (!ParseLongDouble(text, &seconds)) {
-    return errors::Custom("ERR timeout is not a float or out of range");
-  }
-  // As in Redis, whose conversion makes a negative number of what is too large.
-  const long double ms = std::ceil(seconds * 1000);
-  if (ms < 0 || ms >= 0x1p63L) return errors::Custom("ERR timeout is negative");
-  return Status::Ok();
-}
-
 // Acts at once: nothing to pop is what a timeout would reply.
 Status BlockingPop(WriteContext& ctx, Args args, Direction direction, resp::Writer& reply) {
-  RETURN_IF_ERROR(CheckTimeout(args.back()));
+  RETURN_IF_ERROR(ParseTimeout(args.back()).status());
   Result<std::string_view> key = FirstOf(ctx, args.subspan(1, args.size() - 2));
   if (key.code() == Code::kNotFound) {
     reply.NullArray();
     return Status::Ok();
   }
   if (!key.ok()) return key.status();
-  const std::vector<ScoredMember> popped =
-      types::PopMembers(ctx.txn(), ctx.db(), *key, direction, 1);
+  const std::vector<ScoredMember> popped = PopMembers(ctx, *key, direction, 1);
   reply.Array(3);
   reply.Bulk(*key);
   ShowMembers(popped, false, reply);
@@ -330,8 +332,7 @@ Status DoPopFromMany(WriteContext& ctx, const PopFromMany& pop, resp::Writer& re
     return Status::Ok();
   }
   if (!key.ok()) return key.status();
-  const std::vector<ScoredMember> popped =
-      types::PopMembers(ctx.txn(), ctx.db(), *key, pop.direction, pop.count);
+  const std::vector<ScoredMember> popped = PopMembers(ctx, *key, pop.direction, pop.count);
   reply.Array(2);
   reply.Bulk(*key);
   reply.Array(popped.size());
@@ -348,7 +349,7 @@ Status ZMPop(WriteContext& ctx, Args args, resp::Writer& reply) {
 Status BZMPop(WriteContext& ctx, Args args, resp::Writer& reply) {
   Result<PopFromMany> pop = ParsePopFromMany(args.subspan(2));
   if (!pop.ok()) return pop.status();
-  RETURN_IF_ERROR(CheckTimeout(args[1]));
+  RETURN_IF_ERROR(ParseTimeout(args[1]).status());
   return DoPopFromMany(ctx, *pop, reply);
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/parse.h"
 #include "commands/errors.h"
+#include "commands/notify.h"
 #include "commands/sorted_set_handlers.h"
 
 namespace metastore::commands {
@@ -221,7 +222,7 @@ Status Count(ReadContext& ctx, Args args, By by, resp::Writer& reply) {
   return Status::Ok();
 }
 
-Status Remove(WriteContext& ctx, Args args, By by, resp::Writer& reply) {
+Status Remove(WriteContext& ctx, Args args, By by, std::string_view event, resp::Writer& reply) {
   Result<ParsedRange> range = ParseRange(by, args[2], args[3]);
   if (!range.ok()) return range.status();
   Result<std::optional<SortedSet>> set = FindSortedSet(ctx.txn(), ctx.db(), args[1]);
@@ -230,6 +231,7 @@ Status Remove(WriteContext& ctx, Args args, By by, resp::Writer& reply) {
   if (*set) {
     removed = types::RemoveRange(ctx.txn(), ctx.db(), args[1], range->In((*set)->size()));
   }
+  if (removed > 0) NotifyRemoval(ctx, engine::kNotifyZset, event, args[1]);
   reply.Integer(static_cast<int64_t>(removed));
   return Status::Ok();
 }
@@ -271,8 +273,11 @@ Status ZRangeStore(WriteContext& ctx, Args args, resp::Writer& reply) {
   if (query->range.by != By::kRank || members.size() <= kCompactMembers) {
     types::DropFirstSigns(&members);
   }
-  reply.Integer(static_cast<int64_t>(members.size()));
+  const size_t size = members.size();
+  reply.Integer(static_cast<int64_t>(size));
+  StoreNotice notice(ctx, args[1]);
   types::StoreSortedSet(ctx.txn(), ctx.db(), args[1], std::move(members));
+  notice.Tell(engine::kNotifyZset, "zrangestore", size == 0);
   return Status::Ok();
 }
 
@@ -283,13 +288,13 @@ Status ZLexCount(ReadContext& ctx, Args args, resp::Writer& reply) {
   return Count(ctx, args, By::kLex, reply);
 }
 Status ZRemRangeByRank(WriteContext& ctx, Args args, resp::Writer& reply) {
-  return Remove(ctx, args, By::kRank, reply);
+  return Remove(ctx, args, By::kRank, "zremrangebyrank", reply);
 }
 Status ZRemRangeByScore(WriteContext& ctx, Args args, resp::Writer& reply) {
-  return Remove(ctx, args, By::kScore, reply);
+  return Remove(ctx, args, By::kScore, "zremrangebyscore", reply);
 }
 Status ZRemRangeByLex(WriteContext& ctx, Args args, resp::Writer& reply) {
-  return Remove(ctx, args, By::kLex, reply);
+  return Remove(ctx, args, By::kLex, "zremrangebylex", reply);
 }
 
 }  // namespace metastore::commands

@@ -8,6 +8,7 @@
 #include "base/parse.h"
 #include "commands/command_spec.h"
 #include "commands/errors.h"
+#include "commands/notify.h"
 #include "commands/stream_arguments.h"
 #include "commands/stream_group_commands.h"
 #include "types/stream.h"
@@ -161,8 +162,10 @@ Status XAdd(WriteContext& ctx, Args args, resp::Writer& reply) {
     return errors::Custom("ERR Elements are too large to be stored");
   }
   stream->Append(*id, fields);
-  Trim(&*stream, *options);
+  const bool trimmed = Trim(&*stream, *options) > 0;
   stream->Save();
+  Notify(ctx, engine::kNotifyStream, "xadd", args[1]);
+  if (trimmed) Notify(ctx, engine::kNotifyStream, "xtrim", args[1]);
   ReplyId(*id, reply);
   return Status::Ok();
 }
@@ -173,7 +176,10 @@ Status XTrim(WriteContext& ctx, Args args, resp::Writer& reply) {
   Result<WritableStream> stream = WritableStream::Open(ctx.txn(), ctx.db(), args[1]);
   if (!stream.ok()) return stream.status();
   const uint64_t removed = Trim(&*stream, *options);
-  if (removed > 0) stream->Save();
+  if (removed > 0) {
+    stream->Save();
+    Notify(ctx, engine::kNotifyStream, "xtrim", args[1]);
+  }
   reply.Integer(static_cast<int64_t>(removed));
   return Status::Ok();
 }
@@ -193,7 +199,10 @@ Status XDel(WriteContext& ctx, Args args, resp::Writer& reply) {
   }
   int64_t erased = 0;
   for (StreamId id : ids) erased += stream->Erase(id);
-  if (erased > 0) stream->Save();
+  if (erased > 0) {
+    stream->Save();
+    Notify(ctx, engine::kNotifyStream, "xdel", args[1]);
+  }
   reply.Integer(erased);
   return Status::Ok();
 }
@@ -239,6 +248,7 @@ Status XSetId(WriteContext& ctx, Args args, resp::Writer& reply) {
   if (entries_added) stream->set_entries_added(static_cast<uint64_t>(*entries_added));
   if (max_deleted != types::kMinStreamId) stream->set_max_deleted_id(max_deleted);
   stream->Save();
+  Notify(ctx, engine::kNotifyStream, "xsetid", args[1]);
   reply.Ok();
   return Status::Ok();
 }
@@ -500,7 +510,7 @@ Status XReadGroup(WriteContext& ctx, Args args, resp::Writer& reply) {
     if (!history && !stream->HasAfter(group->state().last_id)) continue;
     ++streams;
     ReplyStreamName(options->keys[i], reply);
-    const uint64_t consumer = group->TouchConsumer(options->consumer, ctx.now_ms());
+    const uint64_t consumer = TouchConsumer(ctx, options->keys[i], *group, options->consumer);
     if (history) {
       ReadHistory(*stream, *group, consumer, after[i], options->count, ctx.now_ms(), reply);
     } else {
@@ -752,10 +762,44 @@ constexpr CommandSpec Row(std::string_view name, int arity, uint32_t flags, Hand
           "stream", since, complexity, summary,    {},         {keys, {}}};
 }
 
+// Half of what stands behind the word STREAMS. Redis looks for the word where the specification
+// says, and where one argument stands behind it asks the parser, which may see another one further
+// in front and knows nothing of what is done with the keys.
+template <int kSearchFrom>
+std::vector<KeyUse> FindStreamKeys(Args args) {
+  const auto is_streams = [](std::string_view arg) { return EqualsIgnoreCase(arg, "STREAMS"); };
+  auto streams = std::find_if(args.begin() + kSearchFrom, args.end(), is_streams);
+  if (streams == args.end()) return {};
+  KeyUse use{0, KeyAccess::kRO, kKeyAccess};
+  if (args.end() - streams == 2) {
+    use = {};
+    streams = args.begin() + 1;
+    while (streams < args.end() && !is_streams(*streams)) {
+      if (EqualsIgnoreCase(*streams, "BLOCK") || EqualsIgnoreCase(*streams, "COUNT")) {
+        streams += 2;
+      } else if (EqualsIgnoreCase(*streams, "GROUP")) {
+        streams += 3;
+      } else if (EqualsIgnoreCase(*streams, "NOACK")) {
+        ++streams;
+      } else {
+        return {};
+      }
+    }
+    if (streams >= args.end() || (args.end() - streams) % 2 == 0) return {};
+  }
+  std::vector<KeyUse> keys;
+  const int first = static_cast<int>(streams - args.begin()) + 1;
+  for (int i = 0; i < (args.end() - streams - 1) / 2; ++i) {
+    use.position = first + i;
+    keys.push_back(use);
+  }
+  return keys;
+}
+
 // The keys stand behind a word, so first, last and step say nothing.
+template <int kSearchFrom>
 constexpr CommandSpec ReadRow(std::string_view name, int arity, uint32_t flags, Handler handler,
-                              int search_from, std::string_view complexity,
-                              std::string_view summary) {
+                              std::string_view complexity, std::string_view summary) {
   return {name,
           arity,
           flags | kBlocking | kMovableKeys,
@@ -767,7 +811,8 @@ constexpr CommandSpec ReadRow(std::string_view name, int arity, uint32_t flags, 
           complexity,
           summary,
           {},
-          {KeysBehind("STREAMS", search_from, -1, 2, KeyAccess::kRO, kKeyAccess), {}}};
+          {KeysBehind("STREAMS", kSearchFrom, -1, 2, KeyAccess::kRO, kKeyAccess), {}},
+          FindStreamKeys<kSearchFrom>};
 }
 
 constexpr CommandSpec Help(Handler handler) {
@@ -826,11 +871,11 @@ constexpr CommandSpec kTable[] = {
     Row("xrevrange", -4, kReadonly | kLargeReply, XRevRange, kRead, "5.0.0",
         "O(N) in the entries returned.",
         "Returns the entries within an interval of ids, the latest first."),
-    ReadRow("xread", -4, kReadonly | kLargeReply, XRead, 1, "O(N) in the entries returned.",
-            "Returns the entries of streams behind an id of each."),
-    ReadRow("xreadgroup", -7, kWrite, XReadGroup, 4, "O(N) in the entries returned.",
-            "Returns entries to a consumer of a group, new ones or those that it has not "
-            "acknowledged."),
+    ReadRow<1>("xread", -4, kReadonly | kLargeReply, XRead, "O(N) in the entries returned.",
+               "Returns the entries of streams behind an id of each."),
+    ReadRow<4>("xreadgroup", -7, kWrite, XReadGroup, "O(N) in the entries returned.",
+               "Returns entries to a consumer of a group, new ones or those that it has not "
+               "acknowledged."),
     Row("xdel", -3, kWrite | kFast, XDel, kRemove, "5.0.0", "O(1) for each id.",
         "Deletes entries of a stream."),
     Row("xtrim", -4, kWrite, XTrim, kRemove, "5.0.0", "O(N) in the entries deleted.",

@@ -6,6 +6,7 @@
 
 #include "base/parse.h"
 #include "commands/errors.h"
+#include "commands/notify.h"
 #include "commands/stream_arguments.h"
 #include "types/stream.h"
 
@@ -203,6 +204,16 @@ void ReplyPendingSummary(const Stream& stream, const StreamGroup& group, resp::W
 
 }  // namespace
 
+uint64_t TouchConsumer(WriteContext& ctx, std::string_view key, WritableGroup& group,
+                       std::string_view name) {
+  const uint64_t consumers = group.state().consumers;
+  const uint64_t number = group.TouchConsumer(name, ctx.now_ms());
+  if (group.state().consumers > consumers) {
+    Notify(ctx, engine::kNotifyStream, "xgroup-createconsumer", key);
+  }
+  return number;
+}
+
 Status XGroupCreate(WriteContext& ctx, Args args, resp::Writer& reply) {
   Result<GroupOptions> options = ParseGroupOptions(args, true);
   if (!options.ok()) return options.status();
@@ -217,6 +228,7 @@ Status XGroupCreate(WriteContext& ctx, Args args, resp::Writer& reply) {
     return errors::Custom("BUSYGROUP Consumer Group name already exists");
   }
   stream->Save();
+  Notify(ctx, engine::kNotifyStream, "xgroup-create", args[2]);
   reply.Ok();
   return Status::Ok();
 }
@@ -234,6 +246,7 @@ Status XGroupSetId(WriteContext& ctx, Args args, resp::Writer& reply) {
   group->state().last_id = *id;
   group->state().entries_read = options->entries_read;
   group->Save();
+  Notify(ctx, engine::kNotifyStream, "xgroup-setid", args[2]);
   reply.Ok();
   return Status::Ok();
 }
@@ -242,7 +255,10 @@ Status XGroupDestroy(WriteContext& ctx, Args args, resp::Writer& reply) {
   Result<WritableStream> stream = OpenStream(ctx, args);
   if (!stream.ok()) return stream.status();
   const bool destroyed = stream->DestroyGroup(args[3]);
-  if (destroyed) stream->Save();
+  if (destroyed) {
+    stream->Save();
+    Notify(ctx, engine::kNotifyStream, "xgroup-destroy", args[2]);
+  }
   reply.Integer(destroyed);
   return Status::Ok();
 }
@@ -256,6 +272,7 @@ Status XGroupCreateConsumer(WriteContext& ctx, Args args, resp::Writer& reply) {
   if (is_new) {
     group->CreateConsumer(args[4], ctx.now_ms());
     group->Save();
+    Notify(ctx, engine::kNotifyStream, "xgroup-createconsumer", args[2]);
   }
   reply.Integer(is_new);
   return Status::Ok();
@@ -270,6 +287,7 @@ Status XGroupDelConsumer(WriteContext& ctx, Args args, resp::Writer& reply) {
   if (const std::optional<uint64_t> consumer = group->FindConsumer(args[4])) {
     pending = group->DeleteConsumer(*consumer);
     group->Save();
+    Notify(ctx, engine::kNotifyStream, "xgroup-delconsumer", args[2]);
   }
   reply.Integer(static_cast<int64_t>(pending));
   return Status::Ok();
@@ -371,7 +389,7 @@ Status XClaim(WriteContext& ctx, Args args, resp::Writer& reply) {
         ElapsedTime(now_ms, old->delivered_ms) < options->min_idle_ms) {
       continue;
     }
-    if (!consumer) consumer = group->TouchConsumer(args[3], now_ms);
+    if (!consumer) consumer = TouchConsumer(ctx, args[1], *group, args[3]);
     PendingEntry pending;
     pending.consumer = *consumer;
     pending.delivered_ms = options->delivered_ms;
@@ -443,7 +461,7 @@ Status XAutoClaim(WriteContext& ctx, Args args, resp::Writer& reply) {
       });
   for (StreamId id : gone) group->ErasePending(id);
   if (!claimed.empty()) {
-    const uint64_t consumer = group->TouchConsumer(args[3], now_ms);
+    const uint64_t consumer = TouchConsumer(ctx, args[1], *group, args[3]);
     for (const auto& [id, old] : claimed) {
       group->PutPending(id, old, {consumer, now_ms, old.deliveries + !just_id});
     }

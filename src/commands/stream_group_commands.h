@@ -4,8 +4,13 @@
 #include "base/status.h"
 #include "commands/context.h"
 #include "resp/writer.h"
+#include "types/stream.h"
 
 namespace metastore::commands {
+
+// WritableGroup::TouchConsumer, of which subscribers hear when the consumer is new.
+uint64_t TouchConsumer(WriteContext& ctx, std::string_view key, types::WritableGroup& group,
+                       std::string_view name);
 
 Status XGroupCreate(WriteContext& ctx, Args args, resp::Writer& reply);
 Status XGroupSetId(WriteContext& ctx, Args args, resp::Writer& reply);

@@ -9,6 +9,7 @@
 #include "commands/command_spec.h"
 #include "commands/errors.h"
 #include "commands/expire_time.h"
+#include "commands/notify.h"
 #include "types/string.h"
 
 namespace metastore::commands {
@@ -68,6 +69,14 @@ class TimeOptionParser {
   std::optional<TimeOption> taken_;
 };
 
+void NotifySet(WriteContext& ctx, std::string_view key, std::optional<int64_t> deadline_ms) {
+  Notify(ctx, engine::kNotifyString, "set", key);
+  if (!deadline_ms) return;
+  Notify(ctx, engine::kNotifyGeneric, "expire", key);
+  // It has not even been stored.
+  if (*deadline_ms <= ctx.now_ms()) Notify(ctx, engine::kNotifyExpired, "expired", key);
+}
+
 Status Set(WriteContext& ctx, Args args, resp::Writer& reply) {
   types::SetOptions options;
   TimeOptionParser time;
@@ -93,6 +102,7 @@ Status Set(WriteContext& ctx, Args args, resp::Writer& reply) {
   Result<types::SetOutcome> outcome =
       types::SetString(ctx.txn(), ctx.db(), args[1], args[2], options);
   if (!outcome.ok()) return outcome.status();
+  if (outcome->stored) NotifySet(ctx, args[1], options.deadline_ms);
   if (options.want_old ? outcome->old.has_value() : outcome->stored) {
     options.want_old ? reply.Bulk(*outcome->old) : reply.Ok();
   } else {
@@ -107,6 +117,7 @@ Status SetNx(WriteContext& ctx, Args args, resp::Writer& reply) {
   Result<types::SetOutcome> outcome =
       types::SetString(ctx.txn(), ctx.db(), args[1], args[2], options);
   if (!outcome.ok()) return outcome.status();
+  if (outcome->stored) NotifySet(ctx, args[1], std::nullopt);
   reply.Integer(outcome->stored ? 1 : 0);
   return Status::Ok();
 }
@@ -117,6 +128,7 @@ Status SetWithTime(WriteContext& ctx, Args args, bool seconds, std::string_view 
       PositiveDeadline(args[2], {.seconds = seconds, .absolute = false}, ctx.now_ms(), command);
   if (!deadline.ok()) return deadline.status();
   WritableKey(ctx.txn(), ctx.db(), args[1]).PutString(args[3], *deadline);
+  NotifySet(ctx, args[1], *deadline);
   reply.Ok();
   return Status::Ok();
 }
@@ -159,7 +171,15 @@ Status GetEx(WriteContext& ctx, Args args, resp::Writer& reply) {
     deadline_ms = *deadline;
   }
   reply.Bulk(key.found()->payload());
-  if (time.taken() || deadline_ms != header.deadline_ms) key.SetDeadline(deadline_ms);
+  if (time.taken() || deadline_ms != header.deadline_ms) {
+    key.SetDeadline(deadline_ms);
+    const bool passed = deadline_ms && *deadline_ms <= ctx.now_ms();
+    Notify(ctx, engine::kNotifyGeneric,
+           !deadline_ms ? "persist"
+           : passed     ? "del"
+                        : "expire",
+           args[1]);
+  }
   return Status::Ok();
 }
 
@@ -170,6 +190,7 @@ Status GetDel(WriteContext& ctx, Args args, resp::Writer& reply) {
     return Status::Ok();
   }
   if (!value.ok()) return value.status();
+  Notify(ctx, engine::kNotifyGeneric, "del", args[1]);
   reply.Bulk(*value);
   return Status::Ok();
 }
@@ -180,6 +201,7 @@ Status GetSet(WriteContext& ctx, Args args, resp::Writer& reply) {
   Result<types::SetOutcome> outcome =
       types::SetString(ctx.txn(), ctx.db(), args[1], args[2], options);
   if (!outcome.ok()) return outcome.status();
+  NotifySet(ctx, args[1], std::nullopt);
   outcome->old ? reply.Bulk(*outcome->old) : reply.Null();
   return Status::Ok();
 }
@@ -193,29 +215,36 @@ Status MGet(ReadContext& ctx, Args args, resp::Writer& reply) {
   return Status::Ok();
 }
 
-std::vector<types::KeyValue> Pairs(Args args) {
-  std::vector<types::KeyValue> pairs;
-  pairs.reserve(args.size() / 2);
-  for (size_t i = 1; i < args.size(); i += 2) pairs.emplace_back(args[i], args[i + 1]);
-  return pairs;
+// In order: of a key that comes twice the last value stays.
+void SetPairs(WriteContext& ctx, Args args) {
+  for (size_t i = 1; i < args.size(); i += 2) {
+    WritableKey(ctx.txn(), ctx.db(), args[i]).PutString(args[i + 1]);
+    NotifySet(ctx, args[i], std::nullopt);
+  }
 }
 
 Status MSet(WriteContext& ctx, Args args, resp::Writer& reply) {
   if (args.size() % 2 == 0) return errors::WrongArity("mset");
-  types::SetStrings(ctx.txn(), ctx.db(), Pairs(args));
+  SetPairs(ctx, args);
   reply.Ok();
   return Status::Ok();
 }
 
 Status MSetNx(WriteContext& ctx, Args args, resp::Writer& reply) {
   if (args.size() % 2 == 0) return errors::WrongArity("msetnx");
-  reply.Integer(types::SetStringsIfAbsent(ctx.txn(), ctx.db(), Pairs(args)) ? 1 : 0);
+  bool absent = true;
+  for (size_t i = 1; i < args.size() && absent; i += 2) {
+    absent = WritableKey(ctx.txn(), ctx.db(), args[i]).found() == nullptr;
+  }
+  if (absent) SetPairs(ctx, args);
+  reply.Integer(absent ? 1 : 0);
   return Status::Ok();
 }
 
 Status Append(WriteContext& ctx, Args args, resp::Writer& reply) {
   Result<uint64_t> length = types::AppendString(ctx.txn(), ctx.db(), args[1], args[2]);
   if (!length.ok()) return length.status();
+  Notify(ctx, engine::kNotifyString, "append", args[1]);
   reply.Integer(static_cast<int64_t>(*length));
   return Status::Ok();
 }
@@ -234,6 +263,7 @@ Status SetRange(WriteContext& ctx, Args args, resp::Writer& reply) {
   Result<uint64_t> length =
       types::OverwriteString(ctx.txn(), ctx.db(), args[1], static_cast<uint64_t>(offset), args[3]);
   if (!length.ok()) return length.status();
+  if (!args[3].empty()) Notify(ctx, engine::kNotifyString, "setrange", args[1]);
   reply.Integer(static_cast<int64_t>(*length));
   return Status::Ok();
 }
@@ -253,6 +283,7 @@ Status GetRange(ReadContext& ctx, Args args, resp::Writer& reply) {
 Status Increment(WriteContext& ctx, std::string_view key, int64_t delta, resp::Writer& reply) {
   Result<int64_t> value = types::IncrementString(ctx.txn(), ctx.db(), key, delta);
   if (!value.ok()) return value.status();
+  Notify(ctx, engine::kNotifyString, "incrby", key);
   reply.Integer(*value);
   return Status::Ok();
 }
@@ -281,6 +312,7 @@ Status DecrBy(WriteContext& ctx, Args args, resp::Writer& reply) {
 Status IncrByFloat(WriteContext& ctx, Args args, resp::Writer& reply) {
   Result<std::string> value = types::IncrementStringByFloat(ctx.txn(), ctx.db(), args[1], args[2]);
   if (!value.ok()) return value.status();
+  Notify(ctx, engine::kNotifyString, "incrbyfloat", args[1]);
   reply.Bulk(*value);
   return Status::Ok();
 }

@@ -8,6 +8,7 @@
 //   databases   := 'm'              value := prefix:u8 × 16
 //   counts      := 'n' prefix:u8    value := keys:varint expiring:varint spread:varint
 //   session     := 's' node:be64    value := bytes (src/replica)
+//   topology    := 't'              value := bytes (src/replica)
 //   user        := 'u' name         value := bytes
 //   membership  := 'v'              value := bytes (src/replica)
 //
@@ -27,6 +28,7 @@ namespace metastore::engine {
 inline constexpr std::string_view kAppliedKey = "a";
 inline constexpr std::string_view kDatabasesKey = "m";
 inline constexpr std::string_view kMembershipKey = "v";
+inline constexpr std::string_view kTopologyKey = "t";
 
 // Each of these begins the names of one kind; ranges are [prefix, PrefixEnd(prefix)).
 inline constexpr std::string_view kDeadCollectionPrefix = "c";

@@ -16,6 +16,7 @@
 #include "base/random.h"
 #include "engine/effect_digest.h"
 #include "engine/entry_weight.h"
+#include "engine/events.h"
 #include "engine/view.h"
 
 namespace metastore::engine {
@@ -50,12 +51,16 @@ class Txn : public View {
   // Of the entry under way.
   const EntryWeight& weight() const { return weight_; }
 
+  // What the commit tells this node's clients beside replies. No effect on what is written.
+  Events& events() { return events_; }
+
   // Bytes gathered since the last commit, for the state machine's turn limit.
   virtual size_t bytes() const = 0;
 
  protected:
   EffectDigest digest_;
   EntryWeight weight_;
+  Events events_;
 };
 
 }  // namespace metastore::engine

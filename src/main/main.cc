@@ -31,6 +31,7 @@
 #include "server/config.h"
 #include "server/info.h"
 #include "server/server.h"
+#include "server/topology.h"
 
 namespace metastore {
 namespace {
@@ -319,7 +320,13 @@ int Main(const std::vector<std::string>& flags) {
   options.log_flush_bytes = static_cast<uint64_t>(settings->log_flush_bytes);
   options.active_expire = settings->active_expire;
   options.encoding_limits = server::EncodingLimitsOf(*settings);
+  options.master_name = settings->sentinel_master_name;
   options.find_command = FindCommand;
+  options.topology.own.id = id;
+  options.topology.own.name = server::NodeName(identity.cluster_id, id, identity.disk_incarnation);
+  options.topology.own.host = settings->cluster_announce_ip;
+  options.topology.own.port = static_cast<uint16_t>(settings->cluster_announce_port);
+  options.topology.down_after_ns = settings->election_timeout_ms * 1'000'000;
   options.cluster = identity.cluster_id;
   options.seeds = founding.seeds;
   std::atomic<bool> removed = false;

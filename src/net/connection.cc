@@ -18,6 +18,8 @@ namespace {
 constexpr size_t kMinInputBytes = 16 << 10;
 // Received for one command in one turn, so that one client's large value leaves others their turn.
 constexpr size_t kMaxReceiveBytes = 4 << 20;
+// What a client may send behind a command that waits: so far its end is seen at once.
+constexpr size_t kMaxInputWhileWaiting = 256 << 10;
 constexpr int kMaxPieces = 64;
 
 }  // namespace
@@ -92,6 +94,7 @@ void Connection::OnWritable(evutil_socket_t, short, void* self) {
 
 void Connection::Receive() {
   if (closed()) return;
+  if (session_->waiter != nullptr && !half_closed_) return ReceiveWhileWaiting();
   // A stall ends within microseconds as a rule, so the event is taken off only when bytes come.
   if (stalled_ || half_closed_) return SetReading(false);
   if (!MayServe()) {
@@ -141,6 +144,22 @@ void Connection::Receive() {
   }
 }
 
+// A client that has gone must not be given what others wait for, so its bytes are taken, and left
+// for later, though none of its commands is.
+void Connection::ReceiveWhileWaiting() {
+  Stall();
+  if (input_.size() >= kMaxInputWhileWaiting) return SetReading(false);
+  char* to = input_.Reserve(kMinInputBytes);
+  const ssize_t n = ::recv(fd_, to, input_.room(), 0);
+  if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return;
+  // As in Redis, whoever sends no more while it waits waits no more.
+  if (n <= 0) return Close();
+  loop_->stats().bytes_in.Add(static_cast<uint64_t>(n));
+  session_->bytes_in.Add(static_cast<uint64_t>(n));
+  input_.Filled(static_cast<size_t>(n));
+  Publish();
+}
+
 size_t Connection::Parse(std::string_view bytes) {
   server::Dispatcher& dispatcher = loop_->dispatcher();
   std::vector<std::string_view>& args = loop_->args();
@@ -184,6 +203,7 @@ bool Connection::MayServe() {
 }
 
 void Connection::Stall() {
+  if (session_->waiter != nullptr && !half_closed_) SetReading(true);
   if (stalled_) return;
   stalled_ = true;
   loop_->AddStalled(this);
@@ -234,14 +254,17 @@ void Connection::Flush() {
 
 bool Connection::OverOutputLimits(int64_t now_ms) {
   const server::Limits& limits = loop_->dispatcher().limits();
+  const server::OutputLimit& limit =
+      session_->subscriptions() > 0 ? limits.pubsub_output : limits.output;
   size_t bytes = session_->reply_bytes();
-  if (limits.output_hard_bytes > 0 && bytes > limits.output_hard_bytes) return true;
-  if (limits.output_soft_bytes == 0 || bytes <= limits.output_soft_bytes) {
+  if (session_->cut_off) return true;
+  if (limit.hard_bytes > 0 && bytes > limit.hard_bytes) return true;
+  if (limit.soft_bytes == 0 || bytes <= limit.soft_bytes) {
     over_soft_since_ms_ = -1;
     return false;
   }
   if (over_soft_since_ms_ < 0) over_soft_since_ms_ = now_ms;
-  return now_ms - over_soft_since_ms_ > limits.output_soft_s * 1000;
+  return now_ms - over_soft_since_ms_ > limit.soft_s * 1000;
 }
 
 void Connection::CloseIfDone() {

@@ -75,6 +75,7 @@ class Connection {
   static void OnReadable(evutil_socket_t, short, void* self);
   static void OnWritable(evutil_socket_t, short, void* self);
   void Receive();
+  void ReceiveWhileWaiting();
   // Parses and dispatches from the front; returns the bytes consumed.
   size_t Parse(std::string_view bytes);
   void Stall();

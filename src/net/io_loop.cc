@@ -34,6 +34,7 @@ IoLoop::IoLoop(server::Server* server, replica::Lane lane)
   CHECK_MSG(wake_fd_ >= 0, "eventfd: out of descriptors");
   event_assign(&wake_event_, base_, wake_fd_, EV_READ | EV_PERSIST, &OnWake, this);
   event_assign(&tick_event_, base_, -1, EV_PERSIST, &OnTick, this);
+  event_assign(&deadline_event_, base_, -1, 0, &OnDeadline, this);
   CHECK_EQ(event_add(&wake_event_, nullptr), 0);
   CHECK_EQ(event_add(&tick_event_, &kTick), 0);
 }
@@ -41,8 +42,11 @@ IoLoop::IoLoop(server::Server* server, replica::Lane lane)
 IoLoop::~IoLoop() {
   Join();
   // Sessions that were on their way here when the loop ended.
-  mailbox_.TakeAll(&mail_);
-  for (Message& message : mail_) {
+  std::vector<Message> mail;
+  mailbox_.TakeAll(&mail);
+  std::move(mail_.begin() + static_cast<ptrdiff_t>(next_mail_), mail_.end(),
+            std::back_inserter(mail));
+  for (Message& message : mail) {
     if (auto* adopted = std::get_if<Adopted>(&message)) {
       server_->clients().Remove(adopted->session.get());
       ::close(adopted->fd);
@@ -52,6 +56,7 @@ IoLoop::~IoLoop() {
   http_.reset();
   event_del(&wake_event_);
   event_del(&tick_event_);
+  event_del(&deadline_event_);
   event_base_free(base_);
   ::close(wake_fd_);
 }
@@ -74,6 +79,29 @@ bool IoLoop::HasRoomForReplies(size_t bytes) const {
          published_limit_.load(std::memory_order_relaxed);
 }
 void IoLoop::Deliver(replica::ReadPermission permission) { mailbox_.Put(permission); }
+void IoLoop::Deliver(std::shared_ptr<const engine::CommitEvents> events) {
+  if (AddWaitingEvents(events->bytes())) mailbox_.Put(std::move(events));
+}
+void IoLoop::Send(uint64_t session_id, const server::Push& push) {
+  Sent sent{session_id, push};
+  if (AddWaitingEvents(sent.bytes())) mailbox_.Put(std::move(sent));
+}
+bool IoLoop::AddWaitingEvents(size_t bytes) {
+  MutexLock lock(events_mutex_);
+  if (takes_events_) waiting_event_bytes_ += bytes;
+  return takes_events_;
+}
+void IoLoop::TookEvents(size_t bytes) {
+  MutexLock lock(events_mutex_);
+  waiting_event_bytes_ -= bytes;
+  events_taken_.NotifyOne();
+}
+void IoLoop::AwaitRoomForEvents() {
+  MutexLock lock(events_mutex_);
+  while (takes_events_ && waiting_event_bytes_ >= kMaxWaitingEventBytes) {
+    events_taken_.Wait(events_mutex_);
+  }
+}
 void IoLoop::WakeForKill(uint64_t session_id) { mailbox_.Put(Kill{session_id}); }
 void IoLoop::Adopt(int fd, std::unique_ptr<server::Session> session) {
   mailbox_.Put(Adopted{fd, std::move(session)});
@@ -105,14 +133,20 @@ void IoLoop::Join() {
 void IoLoop::Run() {
   role_.Bind();
   while (true) {
-    bool waits = runnable_.empty() && !dispatcher_.HasRunnableReads() &&
+    bool waits = runnable_.empty() && mail_.empty() && !dispatcher_.HasRunnableReads() &&
                  (http_ == nullptr || !http_->HasRunnable());
     int flags = EVLOOP_ONCE | (waits ? 0 : EVLOOP_NONBLOCK);
     CHECK_GE(event_base_loop(base_, flags), 0);
+    if (!mail_.empty()) TakeMail();
     ResumeStalled();
     EndOfTurn();
     if (!stopping_) continue;
     if (Drained() || server_->clock().BootNs() >= stop_deadline_ns_) break;
+  }
+  {
+    MutexLock lock(events_mutex_);
+    takes_events_ = false;
+    events_taken_.NotifyOne();
   }
   for (Connection* connection : AllConnections()) connection->Close();
   removed_.clear();
@@ -142,31 +176,67 @@ void IoLoop::OnWake(evutil_socket_t fd, short, void* self) {
 }
 
 void IoLoop::TakeMail() {
+  if (!TakeLeftMail()) return;
   mailbox_.TakeAll(&mail_);
-  for (Message& message : mail_) {
-    if (auto* reply = std::get_if<replica::BatchReply>(&message)) {
-      size_t bytes = reply->bytes.size();
-      dispatcher_.Handle(std::move(*reply));
-      mailed_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
-    } else if (auto* permission = std::get_if<replica::ReadPermission>(&message)) {
-      dispatcher_.Handle(*permission);
-    } else if (auto* adopted = std::get_if<Adopted>(&message)) {
-      uint64_t id = adopted->session->id();
-      bool killed = adopted->session->kill_requested;
-      auto connection =
-          std::make_unique<Connection>(this, adopted->fd, std::move(adopted->session));
-      Connection* added = connection.get();
-      connections_.emplace(id, std::move(connection));
-      added->Start();
-      if (killed || stopping_) added->Close();
-    } else if (auto* kill = std::get_if<Kill>(&message)) {
-      auto found = connections_.find(kill->session_id);
-      if (found != connections_.end()) found->second->Close();
-    } else {
-      std::get<std::function<void()>>(message)();
-    }
+  next_mail_ = 0;
+  TakeLeftMail();
+}
+
+bool IoLoop::TakeLeftMail() {
+  for (; next_mail_ < mail_.size(); ++next_mail_) {
+    if (!Take(mail_[next_mail_])) return false;
   }
   mail_.clear();
+  next_mail_ = 0;
+  return true;
+}
+
+bool IoLoop::Take(Message& message) {
+  if (auto* reply = std::get_if<replica::BatchReply>(&message)) {
+    size_t bytes = reply->bytes.size();
+    dispatcher_.Handle(std::move(*reply));
+    mailed_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+  } else if (auto* permission = std::get_if<replica::ReadPermission>(&message)) {
+    dispatcher_.Handle(*permission);
+  } else if (auto* events = std::get_if<std::shared_ptr<const engine::CommitEvents>>(&message)) {
+    return TakeEvents(**events);
+  } else if (auto* sent = std::get_if<Sent>(&message)) {
+    TakeSent(*sent);
+  } else if (auto* adopted = std::get_if<Adopted>(&message)) {
+    uint64_t id = adopted->session->id();
+    bool killed = adopted->session->kill_requested;
+    auto connection = std::make_unique<Connection>(this, adopted->fd, std::move(adopted->session));
+    Connection* added = connection.get();
+    connections_.emplace(id, std::move(connection));
+    added->Start();
+    if (killed || stopping_) added->Close();
+  } else if (auto* kill = std::get_if<Kill>(&message)) {
+    auto found = connections_.find(kill->session_id);
+    if (found == connections_.end()) return true;
+    if (found->second->session()->kill_requested) {
+      found->second->Close();
+    } else if (!found->second->closed()) {
+      dispatcher_.Unblock(found->second->session());
+    }
+  } else {
+    std::get<std::function<void()>>(message)();
+  }
+  return true;
+}
+
+bool IoLoop::TakeEvents(const engine::CommitEvents& events) {
+  if (!dispatcher_.Handle(events, &next_event_)) return false;
+  next_event_ = 0;
+  TookEvents(events.bytes());
+  return true;
+}
+
+void IoLoop::TakeSent(const Sent& sent) {
+  const auto found = connections_.find(sent.session_id);
+  if (found != connections_.end() && !found->second->closed()) {
+    dispatcher_.Deliver(found->second->session(), sent.push);
+  }
+  TookEvents(sent.bytes());
 }
 
 void IoLoop::ResumeStalled() {
@@ -193,8 +263,7 @@ void IoLoop::CloseWorstReader() {
   worst->Close();
 }
 
-void IoLoop::EndOfTurn() {
-  dispatcher_.EndOfTurn();
+void IoLoop::SendReplies() {
   dispatcher_.TakeDirty(&dirty_);
   for (server::Session* session : dirty_) {
     if (session->kind() == server::SessionKind::kHttp) {
@@ -204,6 +273,12 @@ void IoLoop::EndOfTurn() {
     }
   }
   while (unsent_bytes_ > 2 * UnsentLimit()) CloseWorstReader();
+}
+
+void IoLoop::EndOfTurn() {
+  dispatcher_.EndOfTurn();
+  ArmDeadline();
+  SendReplies();
   published_unsent_.store(unsent_bytes_, std::memory_order_relaxed);
   published_limit_.store(2 * UnsentLimit(), std::memory_order_relaxed);
   // A closed connection leaves the lists before it is deleted.
@@ -241,6 +316,28 @@ void IoLoop::Remove(Connection* connection) {
   CHECK(found != connections_.end());
   removed_.push_back(std::move(found->second));
   connections_.erase(found);
+}
+
+// The turn that follows ends the waits whose time has come.
+void IoLoop::OnDeadline(evutil_socket_t, short, void* self) {
+  static_cast<IoLoop*>(self)->armed_deadline_ns_ = INT64_MAX;
+}
+
+void IoLoop::ArmDeadline() {
+  const int64_t deadline_ns = dispatcher_.next_deadline_ns();
+  if (deadline_ns == armed_deadline_ns_) return;
+  armed_deadline_ns_ = deadline_ns;
+  if (deadline_ns == INT64_MAX) {
+    event_del(&deadline_event_);
+    return;
+  }
+  // Not earlier than the deadline.
+  const int64_t wait_us =
+      (std::max<int64_t>(0, deadline_ns - server_->clock().BootNs()) + 999) / 1000;
+  struct timeval wait;
+  wait.tv_sec = wait_us / 1'000'000;
+  wait.tv_usec = wait_us % 1'000'000;
+  CHECK_EQ(event_add(&deadline_event_, &wait), 0);
 }
 
 void IoLoop::OnTick(evutil_socket_t, short, void* self) {

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/mailbox.h"
+#include "base/mutex.h"
 #include "base/status.h"
 #include "base/thread_role.h"
 #include "net/http_server.h"
@@ -30,6 +31,10 @@
 namespace metastore::net {
 
 class Connection;
+
+// Events that wait for a loop. Past it the apply role waits, and so do all that have something
+// applied.
+inline constexpr size_t kMaxWaitingEventBytes = 4 << 20;
 
 // Received into, then parsed in place; what remains of it is copied to the connection.
 inline constexpr size_t kReceiveBytes = 128 << 10;
@@ -42,8 +47,11 @@ class IoLoop : public replica::LaneSink, public server::LoopWaker {
   // --- any thread ------------------------------------------------------------------------------
   void Deliver(replica::BatchReply reply) override;
   void Deliver(replica::ReadPermission permission) override;
+  void Deliver(std::shared_ptr<const engine::CommitEvents> events) override;
+  void AwaitRoomForEvents() override;
   bool HasRoomForReplies(size_t bytes) const override;
   void WakeForKill(uint64_t session_id) override;
+  void Send(uint64_t session_id, const server::Push& push) override;
   // A connected, non-blocking socket and its session, which is in the registry.
   void Adopt(int fd, std::unique_ptr<server::Session> session);
   void Post(std::function<void()> task);
@@ -82,20 +90,40 @@ class IoLoop : public replica::LaneSink, public server::LoopWaker {
   struct Kill {
     uint64_t session_id;
   };
-  using Message = std::variant<replica::BatchReply, replica::ReadPermission, Adopted, Kill,
+  struct Sent {
+    uint64_t session_id;
+    server::Push push;
+    size_t bytes() const { return sizeof(Sent) + push.resp3->size(); }
+  };
+  using Message = std::variant<replica::BatchReply, replica::ReadPermission,
+                               std::shared_ptr<const engine::CommitEvents>, Sent, Adopted, Kill,
                                std::function<void()>>;
 
   static void OnWake(evutil_socket_t, short, void* self);
   static void OnTick(evutil_socket_t, short, void* self);
+  static void OnDeadline(evutil_socket_t, short, void* self);
   void Run();
   void Wake();
+  // What came from other roles. Events that fill the outputs of many clients are left in the
+  // middle, with all that came behind them, until these have been sent.
   void TakeMail() REQUIRES(role_);
+  bool TakeLeftMail() REQUIRES(role_);
+  // False: it is to be gone on with.
+  bool Take(Message& message) REQUIRES(role_);
+  void SendReplies() REQUIRES(role_);
   void EndOfTurn() REQUIRES(role_);
+  // So that a turn comes when the first of the clients that wait has waited long enough.
+  void ArmDeadline();
   void ResumeStalled() REQUIRES(role_);
   size_t UnsentLimit() const;
   void CloseWorstReader() REQUIRES(role_);
   void Tick() REQUIRES(role_);
   bool Drained() const REQUIRES(role_);
+  bool TakeEvents(const engine::CommitEvents& events) REQUIRES(role_);
+  void TakeSent(const Sent& sent) REQUIRES(role_);
+  // False: the loop has ended.
+  bool AddWaitingEvents(size_t bytes);
+  void TookEvents(size_t bytes);
   // A copy: closing one takes it out of the map.
   std::vector<Connection*> AllConnections() const REQUIRES(role_);
 
@@ -107,8 +135,16 @@ class IoLoop : public replica::LaneSink, public server::LoopWaker {
   int wake_fd_;
   struct event wake_event_;
   struct event tick_event_;
+  struct event deadline_event_;
+  int64_t armed_deadline_ns_ = INT64_MAX;
   Mailbox<Message> mailbox_;
   std::vector<Message> mail_ GUARDED_BY(role_);
+  size_t next_mail_ GUARDED_BY(role_) = 0;
+  size_t next_event_ GUARDED_BY(role_) = 0;  // of mail_[next_mail_]
+  Mutex events_mutex_;
+  CondVar events_taken_;
+  size_t waiting_event_bytes_ GUARDED_BY(events_mutex_) = 0;
+  bool takes_events_ GUARDED_BY(events_mutex_) = true;
 
   std::unique_ptr<char[]> receive_buffer_;
   std::vector<std::string_view> args_;

@@ -185,6 +185,9 @@ void StateCheck::CheckSystem(std::string_view key, std::string_view value,
       }
       return;
     }
+    case 't':
+      if (!rest.empty() || !DecodeTopology(value)) bad("the topology does not decode");
+      return;
     case 'v':
       if (!rest.empty() || !TakeBig64(&value, &membership_index_) ||
           !raft::DecodeMembership(value).ok()) {
@@ -501,6 +504,12 @@ int CheckDataDirectory(const CheckOptions& options, const PrintLine& print,
   print(summary + ": " +
         (findings.total() == 0 ? "clean" : std::to_string(findings.total()) + " findings"));
   return findings.total() == 0 ? kCheckClean : kCheckDamaged;
+}
+
+int64_t CheckState(engine::StoppedNode* node, engine::Findings* findings) {
+  StateCheck state(node, findings);
+  state.Run(std::nullopt);
+  return state.keys();
 }
 
 int CheckMain(const std::vector<std::string>& args) {

@@ -24,6 +24,10 @@ using PrintLine = std::function<void(const std::string& line)>;
 int CheckDataDirectory(const CheckOptions& options, const PrintLine& print,
                        const PrintLine& progress);
 
+// The part of it that looks at the records of the state machine: whether they decode and fit
+// together. Returns how many keys there are.
+int64_t CheckState(engine::StoppedNode* node, engine::Findings* findings);
+
 // The subcommand: what stands behind `metaStore check` on the command line.
 int CheckMain(const std::vector<std::string>& args);
 

@@ -8,6 +8,26 @@ namespace {
 
 Status Bad(const std::string& what) { return Status::Corruption(what); }
 
+Status CheckTransaction(const Item& transaction, CommandFinder find_command) {
+  if (transaction.args.size() != 2) return Bad("a transaction of other than two parts");
+  std::string_view keys = transaction.args[0];
+  for (WatchedKeyView watched;;) {
+    Status next = TakeWatchedKey(&keys, &watched);
+    if (next.code() == Code::kNotFound) break;
+    RETURN_IF_ERROR(next);
+  }
+  std::string_view items = transaction.args[1];
+  for (Item item;;) {
+    Status next = TakeItem(&items, &item);
+    if (next.code() == Code::kNotFound) return Status::Ok();
+    RETURN_IF_ERROR(next);
+    if (item.kind != ItemKind::kWrite && item.kind != ItemKind::kRead) {
+      return Bad("a transaction with other than commands");
+    }
+    RETURN_IF_ERROR(CheckItem(item, find_command).status());
+  }
+}
+
 }  // namespace
 
 Result<const commands::CommandSpec*> CheckItem(const Item& item, CommandFinder find_command) {
@@ -20,6 +40,14 @@ Result<const commands::CommandSpec*> CheckItem(const Item& item, CommandFinder f
       if (item.args[i].size() < types::kMetaKeyHead) return Bad("an expiry of no key");
       if (!ParseInt64(item.args[i + 1], &deadline_ms)) return Bad("an expiry at no time");
     }
+    return nullptr;
+  }
+  if (item.kind == ItemKind::kTransaction) {
+    RETURN_IF_ERROR(CheckTransaction(item, find_command));
+    return nullptr;
+  }
+  if (item.kind == ItemKind::kTopology) {
+    RETURN_IF_ERROR(CheckTopologyItem(item.args));
     return nullptr;
   }
   if (item.args.empty()) return Bad("a command without a name");
@@ -62,6 +90,7 @@ Status CheckForwardedBatch(std::string_view batch, raft::NodeId from, CommandFin
     if (next.code() == Code::kNotFound) break;
     RETURN_IF_ERROR(next);
     RETURN_IF_ERROR(CheckItem(item, find_command).status());
+    if (item.kind == ItemKind::kTopology) RETURN_IF_ERROR(CheckTopologySpeaker(item.args, from));
   }
   return count == header.count ? Status::Ok() : Bad("a batch with another number of items");
 }

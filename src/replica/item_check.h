@@ -12,7 +12,8 @@ namespace metastore::replica {
 // Finds a command by name in any case; null when there is none.
 using CommandFinder = const commands::CommandSpec* (*)(std::string_view name);
 
-// The command of a kWrite or kRead item, nullptr for the other kinds. kCorruption: it cannot run.
+// The command of a kWrite or kRead item, nullptr for the other kinds. kCorruption: it, or an item
+// of a transaction, cannot run.
 Result<const commands::CommandSpec*> CheckItem(const Item& item, CommandFinder find_command);
 
 // Is this what `from` may forward: one whole batch of its own, each item of which can run?

@@ -31,6 +31,19 @@ void BatchBuilder::Add(ItemKind kind, int protocol, int db, commands::Args args)
   ++count_;
 }
 
+void BatchBuilder::AddTransaction(int protocol, const std::vector<WatchedKey>& watched,
+                                  BatchBuilder* commands) {
+  std::string keys;
+  for (const WatchedKey& key : watched) {
+    keys.push_back(static_cast<char>(key.db));
+    PutBig64(&keys, key.version);
+    PutBytes(&keys, key.key);
+  }
+  const std::string items = commands->Take();
+  const std::string_view args[] = {keys, items};
+  Add(ItemKind::kTransaction, protocol, 0, args);
+}
+
 std::string BatchBuilder::Take() {
   count_ = 0;
   std::string body = std::move(body_);
@@ -78,25 +91,38 @@ Status EntryReader::NextBatch(BatchHeader* header) {
   return Status::Ok();
 }
 
-Status EntryReader::NextItem(Item* item) {
-  if (items_.empty()) return Status::NotFound();
+Status EntryReader::NextItem(Item* item) { return TakeItem(&items_, item); }
+
+Status TakeItem(std::string_view* in, Item* item) {
+  if (in->empty()) return Status::NotFound();
   uint8_t kind, protocol, db;
   uint64_t argc;
-  if (!TakeByte(&items_, &kind) || !TakeByte(&items_, &protocol) || !TakeByte(&items_, &db) ||
-      !TakeVarint(&items_, &argc)) {
+  if (!TakeByte(in, &kind) || !TakeByte(in, &protocol) || !TakeByte(in, &db) ||
+      !TakeVarint(in, &argc)) {
     return Bad("short item");
   }
-  if (kind > static_cast<uint8_t>(ItemKind::kExpireFields)) return Bad("unknown kind of item");
+  if (kind > static_cast<uint8_t>(ItemKind::kTopology)) return Bad("unknown kind of item");
   if (protocol != 2 && protocol != 3) return Bad("unknown protocol");
   if (db >= engine::kDatabases) return Bad("database out of range");
-  if (argc > items_.size()) return Bad("more arguments than bytes");
+  if (argc > in->size()) return Bad("more arguments than bytes");
   item->kind = static_cast<ItemKind>(kind);
   item->protocol = protocol;
   item->db = db;
   item->args.resize(argc);
   for (std::string_view& arg : item->args) {
-    if (!TakeBytes(&items_, &arg)) return Bad("short argument");
+    if (!TakeBytes(in, &arg)) return Bad("short argument");
   }
+  return Status::Ok();
+}
+
+Status TakeWatchedKey(std::string_view* in, WatchedKeyView* watched) {
+  if (in->empty()) return Status::NotFound();
+  uint8_t db;
+  if (!TakeByte(in, &db) || !TakeBig64(in, &watched->version) || !TakeBytes(in, &watched->key)) {
+    return Bad("short watched key");
+  }
+  if (db >= engine::kDatabases) return Bad("watched key in no database");
+  watched->db = db;
   return Status::Ok();
 }
 

@@ -6,6 +6,9 @@
 //             lane:varint ticket:varint count:varint item*        (size counts what follows it)
 //   item   := kind:u8 protocol:u8 db:u8 argc:varint (len:varint bytes)*argc
 //
+// The arguments of a kTransaction are two: (db:u8 version:be64 key:bytes)* of the keys that are
+// watched, and item* of its commands.
+//
 // (node, incarnation, seq) is the session's place of the batch and makes it apply once; (lane,
 // ticket) is where the accepting node sends the replies and means nothing to the others.
 #pragma once
@@ -47,6 +50,17 @@ struct Item {
   int db = 0;
   std::vector<std::string_view> args;
 };
+
+// Reads an item off the front of *in, and reuses item->args: kNotFound at the end of *in,
+// kCorruption where the bytes break the grammar.
+Status TakeItem(std::string_view* in, Item* item);
+// The same with a watched key of a transaction.
+struct WatchedKeyView {
+  int db = 0;
+  uint64_t version = 0;
+  std::string_view key;
+};
+Status TakeWatchedKey(std::string_view* in, WatchedKeyView* watched);
 
 // Reads an entry front to back. Every Next… that meets bytes that break the grammar says
 // kCorruption; the end is kNotFound. Views point into the entry.

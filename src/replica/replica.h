@@ -12,8 +12,10 @@
 #include "base/status.h"
 #include "commands/context.h"
 #include "engine/engine.h"
+#include "engine/events.h"
 #include "raft/types.h"
 #include "replica/membership_change.h"
+#include "replica/topology.h"
 
 namespace metastore::replica {
 
@@ -21,15 +23,28 @@ namespace metastore::replica {
 enum class ItemKind : uint8_t {
   kWrite = 0,  // runs on every replica
   kRead = 1,   // a read behind unanswered writes of its connection: runs on the accepting node only
-  kExpire = 2,   // the leader's expirer: delete these keys if they are still due
-  kReclaim = 3,  // remove the remains of flushed databases
+  kExpire = 2,        // the leader's expirer: delete these keys if they are still due
+  kReclaim = 3,       // remove the remains of flushed databases
   kExpireFields = 4,  // the same as kExpire for fields of hashes
+  // A transaction: the keys that its client watched, and items of kWrite and kRead. They run one
+  // behind the other, none of them if a watched key is another version by then.
+  kTransaction = 5,
+  kTopology = 6,  // where a node serves clients, or who leads and who is there (topology.h)
+};
+
+// A key that a transaction depends on.
+struct WatchedKey {
+  int db = 0;
+  uint64_t version = 0;  // types::VersionOf
+  std::string key;
 };
 
 // Gathers the commands of one loop turn. io role.
 class BatchBuilder {
  public:
   void Add(ItemKind kind, int protocol, int db, commands::Args args);
+  // `commands` are the items of another builder, which is empty then.
+  void AddTransaction(int protocol, const std::vector<WatchedKey>& watched, BatchBuilder* commands);
   uint32_t count() const { return count_; }
   size_t bytes() const { return body_.size(); }
   // The encoded items; the builder is empty again.
@@ -66,6 +81,12 @@ class LaneSink {
   virtual ~LaneSink() = default;
   virtual void Deliver(BatchReply reply) = 0;
   virtual void Deliver(ReadPermission permission) = 0;
+  // Of a commit, before the replies of that commit: a client's own reply does not overtake what its
+  // command has caused.
+  virtual void Deliver(std::shared_ptr<const engine::CommitEvents> events) { (void)events; }
+  // Apply role: called after a commit; returns when the loop has room for the events of another.
+  // What it makes of them may be much more than they are, so it must be able to hold apply back.
+  virtual void AwaitRoomForEvents() {}
   // Whether replies of that many bytes more may be held for the clients of this loop. A committed
   // command cannot wait for them to read; past it, its client gets an error in place of the reply.
   virtual bool HasRoomForReplies(size_t bytes) const {
@@ -81,8 +102,9 @@ struct PeerInfo {
   std::string address;  // host:port of the peer port
   std::string state;    // "probe", "replicate", "snapshot", "down", or "" on a follower
   raft::Index match_index = 0;
-  uint64_t lag_bytes = 0;  // of the log that it lacks, about; on the leader
+  uint64_t lag_bytes = 0;        // of the log that it lacks, about; on the leader
   int64_t last_contact_ms = -1;  // since the last message from it; -1: never
+  int64_t linked_since_ms = 0;   // wall clock; 0: there is no connection to it
   bool learner = false;
   bool promote = false;  // a learner that becomes a voter when it has caught up
   raft::Index next_index = 0;
@@ -91,6 +113,7 @@ struct PeerInfo {
 // For INFO, metrics, ROLE, health. A copy.
 struct ReplicaInfo {
   raft::NodeId id = 0;
+  std::string name;  // TopologyNode::name of this node
   raft::Role role = raft::Role::kFollower;
   raft::NodeId leader = 0;
   raft::Term term = 0;
@@ -114,11 +137,18 @@ struct ReplicaInfo {
   bool joint = false;  // a change of several voters is under way
   raft::Index membership_index = 0;
   std::vector<PeerInfo> peers;  // without this node
+  // How far each node but the leader has synced the log, in no order; a follower knows what the
+  // leader told it last, within a second when a message was lost. Empty: no leader is known.
+  std::vector<raft::Index> copies;
+  std::shared_ptr<const ClusterState> cluster = std::make_shared<ClusterState>();  // as applied
 };
 
 class Replica {
  public:
   virtual ~Replica() = default;
+
+  // What the clients of this node listen for; the io loops keep it.
+  engine::Interest& interest() { return interest_; }
 
   // --- io role -------------------------------------------------------------------------------
   // Sinks must be set for all lanes before Start and outlive the Replica.
@@ -139,11 +169,13 @@ class Replica {
   virtual std::unique_ptr<engine::View> NewView() const = 0;
 
   // --- any thread ----------------------------------------------------------------------------
+  // Events that are no commit's, for the clients of this node alone.
+  virtual void Tell(const std::shared_ptr<const engine::CommitEvents>& events) = 0;
   virtual ReplicaInfo Info() const = 0;
   virtual engine::EngineStats EngineStats() const = 0;
   // Below the disk reserve: commands that may grow the data are to be refused.
   virtual bool DiskNearlyFull() const = 0;
-  virtual void SetActiveExpire(bool on) = 0;                 // DEBUG SET-ACTIVE-EXPIRE
+  virtual void SetActiveExpire(bool on) = 0;  // DEBUG SET-ACTIVE-EXPIRE
   // For reads that ride in the log.
   virtual void SetEncodingLimits(const types::EncodingLimits& limits) = 0;
   virtual void TransferLeadership(raft::NodeId target) = 0;  // 0: any
@@ -162,6 +194,9 @@ class Replica {
   // Flushes and stops the threads. Waiting batches are answered kUnknown or
   // kNotApplied.
   virtual void Stop() = 0;
+
+ private:
+  engine::Interest interest_;
 };
 
 }  // namespace metastore::replica

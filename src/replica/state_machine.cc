@@ -4,7 +4,9 @@
 
 #include "base/coding.h"
 #include "base/parse.h"
+#include "commands/bounded_read.h"
 #include "commands/errors.h"
+#include "commands/notify.h"
 #include "engine/system_keys.h"
 #include "raft/membership.h"
 #include "resp/writer.h"
@@ -64,6 +66,7 @@ void StateMachine::Reload() {
   applied_ = {};
   entry_time_ms_ = 0;
   membership_ = {};
+  topology_ = {};
   sessions_.clear();
   digest_points_.clear();
   engine_->txn().digest().Restore(0);
@@ -76,6 +79,11 @@ void StateMachine::Reload() {
   engine_->txn().digest().Restore(applied.digest);
   if (txn.Get(Family::kSystem, engine::kMembershipKey, &record)) {
     membership_ = DecodeMembership(record);
+  }
+  if (txn.Get(Family::kSystem, engine::kTopologyKey, &record)) {
+    std::optional<Topology> topology = DecodeTopology(record);
+    CHECK(topology.has_value());
+    topology_ = std::move(*topology);
   }
   const std::string first(engine::kSessionPrefix);
   auto it = txn.NewIterator(Family::kSystem, first, engine::PrefixEnd(first));
@@ -118,6 +126,8 @@ void StateMachine::ApplyEntry(const raft::Entry& entry, std::vector<LaneReply>* 
   if (entry.type == raft::EntryType::kConfChange) {
     membership_ = {entry.index, raft::MembershipOf(entry)};
     membership_dirty_ = true;
+    ApplyMembership(membership_.membership, &topology_);
+    topology_dirty_ = true;
     EndSessionsOfStrangers();
     return;
   }
@@ -196,7 +206,10 @@ void StateMachine::ApplyBatch(const BatchHeader& header, EntryReader* reader, bo
     CHECK_OK(next);
     ++count;
     const size_t start = bytes->size();
-    if (own || item_.kind != ItemKind::kRead) RunItem(item_, bytes);
+    engine::Origin origin;
+    if (own) origin = {header.lane, count - 1, header.ticket};
+    engine_->txn().events().set_origin(origin);
+    RunItem(item_, own, bytes);
     if (own) {
       if (bytes->size() - start >= kLargeReplyBytes && reply_room_ &&
           !reply_room_(header.lane, turn_reply_bytes_ + bytes->size() - start)) {
@@ -213,7 +226,8 @@ void StateMachine::ApplyBatch(const BatchHeader& header, EntryReader* reader, bo
   CHECK_EQ(count, header.count);
 }
 
-void StateMachine::RunItem(const Item& item, std::string* out) {
+void StateMachine::RunItem(const Item& item, bool own, std::string* out) {
+  if (item.kind == ItemKind::kRead && !own) return;
   engine::Txn& txn = engine_->txn();
   Result<const commands::CommandSpec*> spec = CheckItem(item, find_command_);
   CHECK_MSG(spec.ok(), "the log holds " + spec.status().message());
@@ -241,19 +255,61 @@ void StateMachine::RunItem(const Item& item, std::string* out) {
     must_commit_ = true;
     return;
   }
-  resp::Writer reply(out, item.protocol);
-  const size_t start = out->size();
-  Status status;
-  if (item.kind == ItemKind::kWrite && txn.weight().bytes() >= kMaxEntryWeight) {
-    status = commands::errors::EntryTooLarge();
-  } else if (item.kind == ItemKind::kWrite) {
-    commands::WriteContext context(txn, item.db);
-    status = (*spec)->handler.write(context, item.args, reply);
-  } else {
+  if (item.kind == ItemKind::kTopology) {
+    const Topology before = topology_;
+    if (!ApplyTopologyItem(item.args, &topology_)) return;
+    topology_dirty_ = true;
+    if (const auto moved = SwitchMasterMessage(before, topology_)) {
+      txn.events().Publish("+switch-master", master_name_ + " " + *moved);
+    }
+    return;
+  }
+  if (item.kind != ItemKind::kRead && txn.weight().bytes() >= kMaxEntryWeight) {
+    resp::Writer reply(out, item.protocol);
+    commands::WriteError(commands::errors::EntryTooLarge(), reply);
+    return;
+  }
+  if (item.kind == ItemKind::kTransaction) return RunTransaction(item, own, out);
+  RunCommand(item, **spec, own, out);
+}
+
+void StateMachine::RunTransaction(const Item& transaction, bool own, std::string* out) {
+  resp::Writer reply(out, transaction.protocol);
+  std::string_view keys = transaction.args[0];
+  for (WatchedKeyView watched; TakeWatchedKey(&keys, &watched).ok();) {
+    if (types::VersionOf(engine_->txn(), watched.db, watched.key) == watched.version) continue;
+    reply.NullArray();
+    return;
+  }
+  std::string replies;
+  size_t count = 0;
+  std::string_view items = transaction.args[1];
+  // Its commands run all or none: how much they write is looked at in front of the first only.
+  for (Item item; TakeItem(&items, &item).ok(); ++count) {
+    if (item.kind == ItemKind::kRead && !own) continue;
+    Result<const commands::CommandSpec*> spec = CheckItem(item, find_command_);
+    CHECK_OK(spec.status());
+    RunCommand(item, **spec, own, &replies);
+  }
+  reply.Array(count);
+  reply.Raw(replies);
+}
+
+void StateMachine::RunCommand(const Item& item, const commands::CommandSpec& spec, bool own,
+                              std::string* out) {
+  engine::Txn& txn = engine_->txn();
+  if (item.kind == ItemKind::kRead) {
     commands::ReadContext context(txn, item.db);
     context.set_encoding_limits(&encoding_limits_);
-    status = (*spec)->handler.read(context, item.args, reply);
+    commands::RunWhole(spec, context, item.args, item.protocol, out);
+    commands::NotifyMisses(context, spec, item.args, &txn.events());
+    return;
   }
+  resp::Writer reply(out, item.protocol);
+  const size_t start = out->size();
+  commands::WriteContext context(txn, item.db);
+  context.set_shows_receivers(own);
+  Status status = spec.handler.write(context, item.args, reply);
   if (!status.ok()) {
     out->resize(start);
     commands::WriteError(status, reply);
@@ -278,6 +334,10 @@ void StateMachine::Commit() {
     value += raft::EncodeMembership(membership_.membership);
     txn.Put(Family::kSystem, engine::kMembershipKey, std::move(value));
     membership_dirty_ = false;
+  }
+  if (topology_dirty_) {
+    txn.Put(Family::kSystem, engine::kTopologyKey, EncodeTopology(topology_));
+    topology_dirty_ = false;
   }
   txn.Put(
       Family::kSystem, engine::kAppliedKey,

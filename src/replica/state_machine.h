@@ -56,16 +56,28 @@ class StateMachine {
   // This node's, for its own reads in the log.
   void set_encoding_limits(const types::EncodingLimits& limits) { encoding_limits_ = limits; }
 
+  // What Sentinel's clients call the cluster.
+  void set_master_name(std::string name) { master_name_ = std::move(name); }
+  // What this node's clients listen for.
+  void set_interest(const engine::Interest* interest) {
+    engine_->txn().events().set_interest(interest);
+  }
+
   // Applies one entry into the engine's Txn; the effects are visible after Commit, and only then
   // may the replies, added to *replies, leave. CHECKs that entries come in order and that every
   // byte of them makes sense: a replica that skipped one would differ from the others.
   void Apply(const raft::Entry& entry, std::vector<LaneReply>* replies);
   void Commit();
+  // What the last Commit tells beside the replies; null if nothing.
+  std::shared_ptr<const engine::CommitEvents> TakeEvents() {
+    return engine_->txn().events().Take(applied_.index);
+  }
   // True: Commit before the next Apply. A database that gets a new physical prefix, or whose old
   // one is reclaimed, may not share a WriteBatch with other entries (types::FlushDatabase).
   bool must_commit() const { return must_commit_; }
   // Gathered since the last Commit.
   size_t uncommitted_bytes() const { return engine_->txn().bytes(); }
+  size_t event_bytes() const { return engine_->txn().events().bytes(); }
 
   // The client of this node's batch `seq` gets no more than kUnknown. True: tell it so, and Apply
   // will give no reply for it. False: Apply has given the reply.
@@ -73,12 +85,18 @@ class StateMachine {
 
   // Reads its own state anew, after the engine installed a snapshot.
   void Reload();
+  // The events of such an installation: all keys may be others, and messages are missing.
+  std::shared_ptr<const engine::CommitEvents> TakeReplacement() {
+    engine_->txn().events().Replaced();
+    return TakeEvents();
+  }
 
   // The digests at multiples of kDigestInterval since the last call.
   std::vector<DigestPoint> TakeDigestPoints() { return std::exchange(digest_points_, {}); }
 
   raft::Position applied() const { return applied_; }
   const AppliedMembership& membership() const { return membership_; }
+  const Topology& topology() const { return topology_; }
   // The membership that the cluster was founded with, where none is known.
   void AdoptMembership(const raft::Membership& membership);
   // What is applied of this node's own session.
@@ -98,7 +116,10 @@ class StateMachine {
                   std::vector<uint64_t>* ends);
   void Touch(raft::NodeId node);
   void EndSessionsOfStrangers();
-  void RunItem(const Item& item, std::string* out);
+  // `own`: its client is connected to this node. A read changes nothing and runs there only.
+  void RunItem(const Item& item, bool own, std::string* out);
+  void RunTransaction(const Item& item, bool own, std::string* out);
+  void RunCommand(const Item& item, const commands::CommandSpec& spec, bool own, std::string* out);
 
   engine::Engine* const engine_;
   const raft::NodeId node_;
@@ -109,6 +130,8 @@ class StateMachine {
   int64_t entry_time_ms_ = 0;
   AppliedMembership membership_;
   bool membership_dirty_ = false;
+  Topology topology_;
+  bool topology_dirty_ = false;
   std::map<raft::NodeId, SessionState> sessions_;
   std::vector<raft::NodeId> touched_sessions_;
   uint64_t own_seq_ = 0;
@@ -121,6 +144,7 @@ class StateMachine {
   Item item_;  // reused
   ReplyRoom reply_room_;
   types::EncodingLimits encoding_limits_;
+  std::string master_name_;
   size_t turn_reply_bytes_ = 0;  // of replies since the last Commit
   std::string unsent_;           // replies of other nodes' commands go here and are forgotten
 };

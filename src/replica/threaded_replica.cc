@@ -32,8 +32,9 @@
 namespace metastore::replica {
 namespace {
 
-// Batches that this node makes for itself (expiry) come back on no io loop's lane.
+// Batches that this node makes for itself (expiry, topology) come back on no io loop's lane.
 constexpr Lane kInternalLane = 1 << 20;
+constexpr Lane kTopologyLane = kInternalLane + 1;
 // One apply turn is committed at the latest when it has gathered this much.
 constexpr size_t kMaxTurnBytes = 4 << 20;
 constexpr size_t kMaxExpiredPerBatch = 1000;
@@ -44,6 +45,8 @@ constexpr int64_t kExpireBusyIntervalNs = 5'000'000;
 constexpr int64_t kMaintenanceIntervalNs = 500'000'000;
 constexpr uint64_t kMaintenancesPerReclaim = 4;
 constexpr int64_t kInfoIntervalNs = 20'000'000;
+constexpr int64_t kCopiesIntervalNs = 1'000'000'000;  // where nothing has changed
+constexpr int64_t kTopologyIntervalNs = 20'000'000;
 constexpr int64_t kDiskIntervalNs = 1'000'000'000;
 // How often a log that waits for room looks for it.
 constexpr auto kRoomInterval = std::chrono::milliseconds(100);
@@ -132,20 +135,27 @@ class ThreadedReplica : public Replica,
         transport_(transport),
         alone_(IsAlone(log->start_membership(), options.driver.raft)),
         raft_inbox_([transport] { transport->Wake(); }),
+        topology_watch_(options.topology),
         state_machine_(engine, options.driver.raft.id, options.driver.incarnation,
                        options.find_command),
         active_expire_(options.active_expire) {
     state_machine_.set_reply_room([this](Lane lane, size_t bytes) {
       return lane >= lanes_.size() || lanes_[lane]->HasRoomForReplies(bytes);
     });
+    state_machine_.set_interest(&interest());
     state_machine_.set_encoding_limits(options.encoding_limits);
+    state_machine_.set_master_name(options.master_name);
     state_machine_.AdoptMembership(log->start_membership());
     applied_membership_ = state_machine_.membership();
     passed_membership_ = applied_membership_.index;
+    info_.cluster = MakeClusterState();
+    passed_epoch_ = info_.cluster->topology.epoch;
+    topology_watch_.OnApplied(info_.cluster);
     // Answers to the changes that an earlier run asked for must not be taken for this one's.
     next_change_ = options.driver.seed;
     applied_.store(state_machine_.applied().index);
     info_.id = options.driver.raft.id;
+    info_.name = options.topology.own.name;
   }
 
   ~ThreadedReplica() override { Stop(); }
@@ -176,6 +186,7 @@ class ThreadedReplica : public Replica,
   }
 
   // --- Replica, any thread ---------------------------------------------------------------------
+  void Tell(const std::shared_ptr<const engine::CommitEvents>& events) override { Deliver(events); }
   ReplicaInfo Info() const override {
     std::lock_guard<std::mutex> lock(info_mutex_);
     ReplicaInfo info = info_;
@@ -326,9 +337,24 @@ class ThreadedReplica : public Replica,
     transport_->AcceptForwards(driver_->WantsForwards());
     if (now_ns_ - last_expire_ns_ >= expire_interval_ns_) StartExpiry();
     if (now_ns_ - last_info_ns_ >= kInfoIntervalNs) PublishInfo();
+    if (now_ns_ - last_topology_ns_ >= kTopologyIntervalNs) TellTopology();
     if (now_ns_ - last_disk_ns_ >= kDiskIntervalNs) TellDisk();
     SendDigests();
     if (now_ns_ - last_digest_ns_ >= kDigestIntervalNs) CompareDigests();
+  }
+
+  void TellTopology() {
+    last_topology_ns_ = now_ns_;
+    const raft::Node& node = driver_->node();
+    std::optional<std::vector<std::string>> words =
+        topology_watch_.Next(now_ns_, node.GetStatus(), node.membership(),
+                             [this](raft::NodeId id) { return transport_->LastContactNs(id); });
+    if (!words) return;
+    BatchBuilder batch;
+    const std::vector<std::string_view> args(words->begin(), words->end());
+    batch.Add(ItemKind::kTopology, 2, 0, args);
+    driver_->Submit(kTopologyLane, 0, batch.Take(), 1);
+    driver_->Pump();
   }
 
   void TellDisk() {
@@ -470,6 +496,8 @@ class ThreadedReplica : public Replica,
         disk_reports_.OnReport(from, report.nearly_full(), now_ns_);
         return true;
       }
+      case wire::FrameType::kCopies:
+        return told_copies_.ParseFromArray(frame.body.data(), static_cast<int>(frame.body.size()));
       case wire::FrameType::kChange:
         return TakeChange(from, frame.body);
       case wire::FrameType::kChangeAnswer: {
@@ -582,8 +610,11 @@ class ThreadedReplica : public Replica,
 
   void OnLinkUp(raft::NodeId peer, wire::Channel channel) override {
     if (channel == wire::Channel::kForward) driver_->OnForwardLinkUp(peer);
+    if (channel == wire::Channel::kRaft) linked_since_ms_[peer] = clock_->WallMs();
   }
-  void OnLinkDown(raft::NodeId, wire::Channel) override {}
+  void OnLinkDown(raft::NodeId peer, wire::Channel channel) override {
+    if (channel == wire::Channel::kRaft) linked_since_ms_.erase(peer);
+  }
   bool KnowsDisk(raft::NodeId peer, uint64_t disk_incarnation) override {
     const raft::Peer* member = raft::FindPeer(driver_->node().membership(), peer);
     if (member == nullptr) member = raft::FindPeer(applied_membership_.membership, peer);
@@ -758,6 +789,7 @@ class ThreadedReplica : public Replica,
     info_.learner = raft::IsLearner(membership, self);
     const raft::Peer* own = raft::FindPeer(membership, self);
     info_.address = own == nullptr ? "" : AddressOf(own->url);
+    info_.copies = KnownCopies(status);
     info_.peers.clear();
     for (raft::NodeId id : raft::Members(membership)) {
       if (id == self) continue;
@@ -774,6 +806,8 @@ class ThreadedReplica : public Replica,
     for (PeerInfo& peer : info_.peers) {
       int64_t contact_ns = transport_->LastContactNs(peer.id);
       peer.last_contact_ms = contact_ns == 0 ? -1 : (now_ns_ - contact_ns) / 1'000'000;
+      auto link = linked_since_ms_.find(peer.id);
+      peer.linked_since_ms = link == linked_since_ms_.end() ? 0 : link->second;
       for (const raft::PeerStatus& known : status.peers) {
         if (known.id != peer.id) continue;
         peer.state = known.active ? std::string(known.state) : "down";
@@ -783,6 +817,29 @@ class ThreadedReplica : public Replica,
       }
     }
     info_changed_.notify_all();
+  }
+
+  std::vector<raft::Index> KnownCopies(const raft::NodeStatus& status) {
+    if (status.role != raft::Role::kLeader) {
+      sent_copies_.clear();
+      if (told_copies_.term() != status.term) return {};
+      return {told_copies_.synced().begin(), told_copies_.synced().end()};
+    }
+    std::vector<raft::Index> copies;
+    for (const raft::PeerStatus& peer : status.peers) copies.push_back(peer.match_index);
+    if (copies != sent_copies_ || now_ns_ - last_copies_ns_ >= kCopiesIntervalNs) {
+      sent_copies_ = copies;
+      last_copies_ns_ = now_ns_;
+      peer::Copies report;
+      report.set_term(status.term);
+      for (raft::Index index : copies) report.add_synced(index);
+      const std::string frame =
+          wire::MakeFrame(wire::FrameType::kCopies, report.SerializeAsString());
+      for (const raft::PeerStatus& peer : status.peers) {
+        transport_->Send(peer.id, wire::Channel::kRaft, frame);
+      }
+    }
+    return copies;
   }
 
   // Asks the apply role for keys that are due; what it finds comes back as a batch like any other.
@@ -906,7 +963,8 @@ class ThreadedReplica : public Replica,
   void Do(std::vector<raft::Entry>& entries) {
     for (const raft::Entry& entry : entries) {
       state_machine_.Apply(entry, &replies_);
-      if (state_machine_.must_commit() || state_machine_.uncommitted_bytes() >= kMaxTurnBytes) {
+      if (state_machine_.must_commit() || state_machine_.uncommitted_bytes() >= kMaxTurnBytes ||
+          state_machine_.event_bytes() >= kMaxTurnBytes) {
         FinishTurn();
       }
     }
@@ -928,7 +986,9 @@ class ThreadedReplica : public Replica,
     expiry_floors_ms_ = {};
     CHECK_EQ(state_machine_.applied().index, snapshot.index);
     PassMembership();
+    PassTopology();
     applied_.store(snapshot.index, std::memory_order_release);
+    Deliver(state_machine_.TakeReplacement());
     uint64_t own_seq = state_machine_.own_seq();
     PostBack([this, snapshot, own_seq] {
       ++snapshots_installed_;
@@ -946,6 +1006,9 @@ class ThreadedReplica : public Replica,
       applied_.store(now.index, std::memory_order_release);
       expired_keys_.store(state_machine_.expired_keys(), std::memory_order_relaxed);
       expired_fields_.store(state_machine_.expired_fields(), std::memory_order_relaxed);
+      PassTopology();
+      std::shared_ptr<const engine::CommitEvents> events = state_machine_.TakeEvents();
+      Deliver(events);
       for (LaneReply& reply : replies_) Deliver(reply.lane, std::move(reply.reply));
       replies_.clear();
       raft_inbox_.Put(AppliedEvent{now, state_machine_.own_seq()});
@@ -954,6 +1017,9 @@ class ThreadedReplica : public Replica,
         PostBack([this, points = std::move(points)] {
           for (const DigestPoint& point : points) divergence_.OnApplied(point);
         });
+      }
+      if (events != nullptr) {
+        for (LaneSink* lane : lanes_) lane->AwaitRoomForEvents();
       }
     }
     std::erase_if(grants_, [this, &now](const GrantTask& grant) {
@@ -969,6 +1035,27 @@ class ThreadedReplica : public Replica,
     PostBack([this, applied = state_machine_.membership()]() mutable {
       OnAppliedMembership(std::move(applied));
     });
+  }
+
+  std::shared_ptr<const ClusterState> MakeClusterState() const {
+    auto state = std::make_shared<ClusterState>();
+    state->topology = state_machine_.topology();
+    state->membership = state_machine_.membership().membership;
+    return state;
+  }
+
+  // To the clients as soon as it can be seen, and then to those who decide what is to be changed.
+  void PassTopology() {
+    if (state_machine_.topology().epoch == passed_epoch_) return;
+    passed_epoch_ = state_machine_.topology().epoch;
+    std::shared_ptr<const ClusterState> state = MakeClusterState();
+    PostBack([this, state] { topology_watch_.OnApplied(state); });
+    std::lock_guard<std::mutex> lock(info_mutex_);
+    if (std::optional<std::string> moved =
+            SwitchMasterMessage(info_.cluster->topology, state->topology)) {
+      log::info("clients find the leader at another address: {}", *moved);
+    }
+    info_.cluster = std::move(state);
   }
 
   static void AddExpired(ItemKind kind, const std::vector<types::ExpiredKey>& due,
@@ -1069,11 +1156,20 @@ class ThreadedReplica : public Replica,
     disk_nearly_full_.store(nearly_full);
   }
 
+  void Deliver(const std::shared_ptr<const engine::CommitEvents>& events) {
+    if (events == nullptr) return;
+    for (LaneSink* lane : lanes_) lane->Deliver(events);
+  }
+
   // --- any role --------------------------------------------------------------------------------
   template <class Value>
   void Deliver(Lane lane, Value value) {
     if (lane == kInternalLane) {
       PostBack([this] { expiry_under_way_ = false; });
+      return;
+    }
+    if (lane == kTopologyLane) {
+      PostBack([this] { topology_watch_.OnAnswered(now_ns_); });
       return;
     }
     CHECK_LT(lane, lanes_.size());
@@ -1112,8 +1208,14 @@ class ThreadedReplica : public Replica,
   int64_t expire_interval_ns_ = kExpireIntervalNs;
   uint64_t expired_before_ = 0;
   int64_t last_info_ns_ = 0;
+  int64_t last_copies_ns_ = 0;
+  std::vector<raft::Index> sent_copies_;
+  peer::Copies told_copies_;
   int64_t last_digest_ns_ = 0;
   int64_t last_disk_ns_ = 0;
+  int64_t last_topology_ns_ = 0;
+  TopologyWatch topology_watch_;
+  std::map<raft::NodeId, int64_t> linked_since_ms_;  // wall clock
   DiskReports disk_reports_;
   bool expiry_under_way_ = false;
   DivergenceWatch divergence_;
@@ -1136,6 +1238,7 @@ class ThreadedReplica : public Replica,
   std::array<int64_t, 2> expiry_floors_ms_{};
   uint64_t expiry_searches_ = 0;
   raft::Index passed_membership_ = 0;
+  uint64_t passed_epoch_ = 0;
   std::vector<LaneReply> replies_;
   std::vector<GrantTask> grants_;
 

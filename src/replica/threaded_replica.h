@@ -21,6 +21,7 @@
 #include "replica/raft_driver.h"
 #include "replica/replica.h"
 #include "replica/state_machine.h"
+#include "replica/topology_watch.h"
 #include "replica/transport.h"
 
 namespace metastore::replica {
@@ -42,6 +43,8 @@ struct ThreadedReplicaOptions {
   uint64_t log_flush_bytes = 256 << 20;
   bool active_expire = true;
   types::EncodingLimits encoding_limits;
+  std::string master_name;  // Sentinel's, in what subscribers of +switch-master are told
+  TopologyOptions topology;
   CommandFinder find_command = nullptr;
 };
 

@@ -39,6 +39,7 @@ enum class FrameType : uint8_t {
   kChange = 11,
   kChangeAnswer = 12,
   kDiskState = 13,
+  kCopies = 14,
 };
 
 // A whole frame around `body`.

@@ -326,6 +326,29 @@ ParseResult ParseValue(std::string_view* in, Value* value, std::string* error) {
   return ParseResult::kValue;
 }
 
+std::string_view TakeEncoded(std::string_view* in) {
+  const std::string_view whole = *in;
+  for (uint64_t left = 1; left > 0; --left) {
+    const size_t line = in->find("\r\n");
+    CHECK_MSG(line != in->npos && line > 0, "an encoded value is cut");
+    const char type = (*in)[0];
+    int64_t number = 0;
+    const bool sized = std::string_view("$!=*~>%|").find(type) != std::string_view::npos;
+    if (sized) CHECK(ParseInt64(in->substr(1, line - 1), &number));
+    in->remove_prefix(line + 2);
+    if (!sized || number < 0) continue;
+    if (type == '$' || type == '!' || type == '=') {
+      CHECK_GE(in->size(), static_cast<uint64_t>(number) + 2);
+      in->remove_prefix(static_cast<size_t>(number) + 2);
+      continue;
+    }
+    // An attribute stands in front of the value that it belongs to.
+    left += static_cast<uint64_t>(number) * (type == '%' || type == '|' ? 2 : 1);
+    if (type == '|') ++left;
+  }
+  return whole.substr(0, whole.size() - in->size());
+}
+
 std::string ToString(const Value& value) {
   std::string out;
   Append(value, "", &out);

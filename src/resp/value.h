@@ -63,6 +63,10 @@ enum class ParseResult { kValue, kNeedMore, kError };
 // matter.
 ParseResult ParseValue(std::string_view* in, Value* value, std::string* error = nullptr);
 
+// The bytes of the value at the front of *in, which is whole and well-formed (what a Writer wrote),
+// and moves *in behind it.
+std::string_view TakeEncoded(std::string_view* in);
+
 // As redis-cli prints it: (integer) 1, "text" with escapes, 1) 2) … indented.
 std::string ToString(const Value& value);
 

@@ -1,6 +1,7 @@
 // The explicit list of groups. It is a file of its own so that a test with commands of its own
 // links none of these.
 #include "server/command_table.h"
+#include "server/copies.h"
 
 namespace metastore::server {
 
@@ -18,9 +19,15 @@ const CommandTable& CommandTable::All() {
       commands::SortCommands(),
       commands::DumpCommands(),
       commands::GenericCommands(),
+      commands::PublishCommands(),
       ConnectionCommands(),
       ServerCommands(),
+      CopiesCommands(),
+      TransactionCommands(),
+      PubSubCommands(),
       RaftCommands(),
+      ClusterCommands(),
+      SentinelCommands(),
       CommandCommands(),
   });
   return table;

@@ -9,20 +9,29 @@ namespace metastore::server {
 
 std::string FormatClient(const ClientInfo& info) {
   std::string flags;
+  if (info.monitor) flags += 'O';
+  if (info.type == "pubsub") flags += 'P';
+  if (info.tracking) flags += 't';
+  if (info.tracking_broken) flags += 'R';
+  if (info.tracking_bcast) flags += 'B';
   if (info.close_after_reply) flags += 'c';
   if (info.readonly) flags += 'r';
+  if (info.blocked) flags += 'b';
+  if (info.queued_commands >= 0) flags += 'x';
   if (info.no_evict) flags += 'e';
   if (info.no_touch) flags += 'T';
   if (flags.empty()) flags = "N";
   return fmt::format(
-      "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 "
-      "multi=-1 watch=0 qbuf={} qbuf-free={} argv-mem={} multi-mem=0 rbs=0 rbp=0 obl={} oll={} "
-      "omem={} tot-mem={} events=r cmd={} user={} redir=-1 resp={} lib-name={} lib-ver={} "
+      "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} "
+      "multi={} watch={} qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs=0 rbp=0 obl={} oll={} "
+      "omem={} tot-mem={} events=r cmd={} user={} redir={} resp={} lib-name={} lib-ver={} "
       "tot-net-in={} tot-net-out={} tot-cmds={}",
       info.id, info.address, info.local_address, info.fd, info.name, info.age_s, info.idle_s, flags,
-      info.db, info.query_bytes, info.query_free_bytes, info.argument_bytes, info.output_bytes,
-      info.outstanding, info.output_memory, info.total_memory, info.last_command, info.user,
-      info.protocol, info.lib_name, info.lib_version, info.bytes_in, info.bytes_out, info.commands);
+      info.db, info.channels, info.patterns, info.shard_channels, info.queued_commands,
+      info.watched_keys, info.query_bytes, info.query_free_bytes, info.argument_bytes,
+      info.transaction_bytes, info.output_bytes, info.outstanding, info.output_memory,
+      info.total_memory, info.last_command, info.user, info.redirect, info.protocol, info.lib_name,
+      info.lib_version, info.bytes_in, info.bytes_out, info.commands);
 }
 
 void ClientRegistry::Add(Session* session, LoopWaker* waker) {
@@ -36,6 +45,15 @@ void ClientRegistry::Remove(Session* session) {
   MutexLock lock(mutex_);
   if (clients_.erase(session->id()) == 0) return;
   if (session->kind() == SessionKind::kResp) count_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+bool ClientRegistry::Visit(uint64_t id,
+                           const std::function<void(Session*, LoopWaker*)>& visit) const {
+  MutexLock lock(mutex_);
+  const auto it = clients_.find(id);
+  if (it == clients_.end()) return false;
+  visit(it->second.session, it->second.waker);
+  return true;
 }
 
 ClientInfo ClientRegistry::Copy(const Session& session, int64_t now_ms) {
@@ -54,8 +72,21 @@ ClientInfo ClientRegistry::Copy(const Session& session, int64_t now_ms) {
   info.protocol = session.protocol;
   info.readonly = session.readonly;
   info.close_after_reply = session.close_after_reply;
+  info.blocked = session.blocked;
+  info.queued_commands = session.queued_commands;
+  info.watched_keys = session.watched_keys;
+  info.transaction_bytes = session.transaction_bytes;
+  info.channels = session.channels;
+  info.patterns = session.patterns;
+  info.shard_channels = session.shard_channels;
+  if (session.subscriptions() > 0) info.type = "pubsub";
   info.no_evict = session.no_evict;
   info.no_touch = session.no_touch;
+  info.monitor = session.monitor;
+  info.tracking = session.tracking;
+  info.tracking_bcast = session.tracking_bcast;
+  info.tracking_broken = session.tracking_broken;
+  info.redirect = session.redirect;
   info.query_bytes = session.query_bytes;
   uint64_t capacity = session.query_capacity;
   info.query_free_bytes = capacity > info.query_bytes ? capacity - info.query_bytes : 0;
@@ -63,7 +94,8 @@ ClientInfo ClientRegistry::Copy(const Session& session, int64_t now_ms) {
   info.output_bytes = session.output_bytes;
   info.output_memory = session.output_memory;
   info.outstanding = session.outstanding_count;
-  info.total_memory = sizeof(Session) + capacity + info.argument_bytes + info.output_memory;
+  info.total_memory = sizeof(Session) + capacity + info.argument_bytes + info.transaction_bytes +
+                      info.output_memory;
   info.commands = session.commands;
   info.bytes_in = session.bytes_in;
   info.bytes_out = session.bytes_out;
@@ -102,6 +134,16 @@ size_t ClientRegistry::Kill(Session* self, int64_t now_ms,
     if (client.waker != nullptr) client.waker->WakeForKill(id);
   }
   return killed;
+}
+
+bool ClientRegistry::Unblock(uint64_t id, bool with_error) {
+  MutexLock lock(mutex_);
+  const auto found = clients_.find(id);
+  if (found == clients_.end() || !found->second.session->blocked) return false;
+  const Waiter::End end = with_error ? Waiter::End::kError : Waiter::End::kTimeout;
+  found->second.session->unblock_requested.store(static_cast<uint8_t>(end));
+  if (found->second.waker != nullptr) found->second.waker->WakeForKill(id);
+  return true;
 }
 
 void ClientRegistry::SetName(Session* session, std::string_view name) {

@@ -15,11 +15,17 @@
 namespace metastore::server {
 
 // How a loop is told that something of its sessions needs attention. Any thread may call it.
+struct Push;  // push.h
+
 class LoopWaker {
  public:
   virtual ~LoopWaker() = default;
-  // The session with this id has kill_requested set (it may be gone by the time this arrives).
+  // The session with this id has kill_requested or unblock_requested set (it may be gone by the
+  // time this arrives).
   virtual void WakeForKill(uint64_t session_id) = 0;
+  // Something for a client of that loop: invalidations that another client redirects to it, or what
+  // MONITOR shows.
+  virtual void Send(uint64_t session_id, const Push& push) = 0;
 };
 
 // A copy of what is known of one client, for CLIENT LIST and CLIENT KILL's filters.
@@ -38,8 +44,17 @@ struct ClientInfo {
   int protocol = 2;
   bool readonly = false;
   bool close_after_reply = false;
+  bool blocked = false;
+  int64_t queued_commands = -1;
+  uint64_t watched_keys = 0;
+  uint64_t transaction_bytes = 0;
   bool no_evict = false;
   bool no_touch = false;
+  bool monitor = false;
+  bool tracking = false;
+  bool tracking_bcast = false;
+  bool tracking_broken = false;
+  int64_t redirect = -1;
   uint64_t query_bytes = 0;
   uint64_t query_free_bytes = 0;
   uint64_t argument_bytes = 0;
@@ -51,7 +66,10 @@ struct ClientInfo {
   uint64_t bytes_in = 0;
   uint64_t bytes_out = 0;
   std::string last_command;  // "get", "client|list", "NULL"
-  // "normal" for every client; the kinds master, replica and pubsub have no members here.
+  uint64_t channels = 0;
+  uint64_t patterns = 0;
+  uint64_t shard_channels = 0;
+  // "normal" or "pubsub"; the kinds master and replica have no members here.
   std::string_view type = "normal";
 };
 
@@ -68,6 +86,8 @@ class ClientRegistry {
   // RESP clients. HTTP clients are counted by their front end.
   size_t count() const { return count_.load(std::memory_order_relaxed); }
 
+  // Calls `visit` under the lock if there is such a client.
+  bool Visit(uint64_t id, const std::function<void(Session*, LoopWaker*)>& visit) const;
   // In order of id.
   std::vector<ClientInfo> List(int64_t now_ms) const;
   ClientInfo Info(const Session& session, int64_t now_ms) const;
@@ -75,6 +95,9 @@ class ClientRegistry {
   // Asks for the close of each client for which `chosen` is true and returns how many there were.
   // `self`, which may be null, is closed after its reply.
   size_t Kill(Session* self, int64_t now_ms, const std::function<bool(const ClientInfo&)>& chosen);
+  // Ends the wait of a client as its timeout would, or with an error. False: there is no such
+  // client, or it does not wait.
+  bool Unblock(uint64_t id, bool with_error);
 
   void SetName(Session* session, std::string_view name);
   void SetLibName(Session* session, std::string_view name);

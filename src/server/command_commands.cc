@@ -82,6 +82,7 @@ constexpr Name kEffectNames[] = {
     {kKeyInsert, "insert"},
     {kKeyDelete, "delete"},
     {kKeyVariableFlags, "variable_flags"},
+    {kKeyNotKey, "not_key"},
 };
 
 // What a proxy or a client of a cluster may assume, in Redis's words, separated by spaces.
@@ -92,6 +93,15 @@ struct Tips {
 constexpr Tips kTips[] = {
     {"client|info", "nondeterministic_output"},
     {"client|list", "nondeterministic_output"},
+    {"cluster|count-failure-reports", "nondeterministic_output"},
+    {"cluster|getkeysinslot", "nondeterministic_output"},
+    {"cluster|info", "nondeterministic_output"},
+    {"cluster|links", "nondeterministic_output"},
+    {"cluster|nodes", "nondeterministic_output"},
+    {"cluster|replicas", "nondeterministic_output"},
+    {"cluster|shards", "nondeterministic_output"},
+    {"cluster|slaves", "nondeterministic_output"},
+    {"cluster|slots", "nondeterministic_output"},
     {"command", "nondeterministic_output_order"},
     {"command|docs", "nondeterministic_output_order"},
     {"command|info", "nondeterministic_output_order"},
@@ -231,10 +241,11 @@ std::string_view AccessName(KeyAccess access) {
 }
 
 void WriteKeyFlags(KeyAccess access, uint8_t effects, Writer& reply) {
-  size_t count = 1;
+  const bool is_key = (effects & kKeyNotKey) == 0;
+  size_t count = is_key ? 1 : 0;
   for (const Name& effect : kEffectNames) count += (effects & effect.bit) != 0;
   reply.Set(count);
-  reply.SimpleString(AccessName(access));
+  if (is_key) reply.SimpleString(AccessName(access));
   for (const Name& effect : kEffectNames) {
     if (effects & effect.bit) reply.SimpleString(effect.name);
   }

@@ -53,7 +53,11 @@ class CommandTable {
 // The groups that server/ adds to those of commands/.
 std::span<const commands::CommandSpec> ConnectionCommands();
 std::span<const commands::CommandSpec> ServerCommands();
+std::span<const commands::CommandSpec> TransactionCommands();
+std::span<const commands::CommandSpec> PubSubCommands();
 std::span<const commands::CommandSpec> RaftCommands();
+std::span<const commands::CommandSpec> ClusterCommands();
+std::span<const commands::CommandSpec> SentinelCommands();
 std::span<const commands::CommandSpec> CommandCommands();
 
 }  // namespace metastore::server

@@ -15,7 +15,9 @@
 #include "base/format.h"
 #include "base/glob.h"
 #include "base/parse.h"
+#include "engine/events.h"
 #include "replica/membership_change.h"
+#include "replica/topology.h"
 #include "server/info.h"
 
 namespace metastore::server {
@@ -81,6 +83,12 @@ constexpr OptionSpec kOptions[] = {
      kAtStart, "",
      "Unread replies of all clients together; past it they wait, past twice it the worst is "
      "closed."},
+    {"tracking-table-max-keys", kInteger, &Settings::tracking_table_max_keys, "keys", "1000000", 0,
+     INT64_MAX, kAtRunTime, "",
+     "Keys kept for client-side caches; past it the oldest are told as changed. 0: no limit."},
+    {"notify-keyspace-events", kNotifyClasses, &Settings::notify_classes, "", "", 0, 0, kAtRunTime,
+     "",
+     "Events of keys that this node publishes: K and E choose the channels, A means g$lshzxetd."},
     {"request-timeout", kInteger, &Settings::request_timeout_ms, "ms", "5000", 100, 3600000,
      kAtStart, "", "A command that finds no majority for so long is answered with an error."},
     {"heartbeat-interval", kInteger, &Settings::heartbeat_interval_ms, "ms", "100", 10, 60000,
@@ -98,6 +106,20 @@ constexpr OptionSpec kOptions[] = {
     {"snapshot-rate", kMemory, &Settings::snapshot_bytes_per_s, "bytes/s", "64mb", 0, kMaxBytes,
      kAtStart, "",
      "Speed of sending snapshots, all together, so that it leaves room for clients; 0: no limit."},
+    {"cluster-enabled", kBool, &Settings::cluster_enabled, "", "no", 0, 0, kAtStart, "",
+     "Answer clients of Redis Cluster: CLUSTER and its like; the same on every node."},
+    {"cluster-slots", kChoice, &Settings::cluster_slots, "", "even", 0, 0, kAtStart, "even leader",
+     "Whom clients of Redis Cluster are sent to: all nodes evenly, or only the leader; the same on "
+     "every node."},
+    {"cluster-announce-ip", kText, &Settings::cluster_announce_ip, "", "", 0, 0, kAtStart, "",
+     "Host at which clients reach this node, as other nodes tell it; empty: that of its peer "
+     "address.",
+     "replica-announce-ip"},
+    {"cluster-announce-port", kInteger, &Settings::cluster_announce_port, "port", "0", 0, 65535,
+     kAtStart, "", "Port at which clients reach this node; 0: redis-port.",
+     "replica-announce-port"},
+    {"sentinel-master-name", kText, &Settings::sentinel_master_name, "", "mymaster", 0, 0, kAtStart,
+     "", "What SENTINEL MASTERS calls the leader; other SENTINEL commands take any name."},
     {"record-cache", kMemory, &Settings::record_cache_bytes, "bytes", "160mb", 0, kMaxBytes,
      kAtStart, "", "Keys with small values that are used often, ready to be sent; 0: none."},
     {"block-cache", kMemory, &Settings::block_cache_bytes, "bytes", "128mb", 1 << 20, kMaxBytes,
@@ -143,11 +165,10 @@ constexpr OptionSpec kOptions[] = {
 constexpr FixedOption kFixedOptions[] = {
     {"appendfsync", "always", "A reply to a write waits for the fsync of a majority."},
     {"appendonly", "yes", "Every write is in the Raft log, which is what appendonly asks for."},
-    {"cluster-enabled", "no", "Every node takes every command: clients need no slot map."},
+    {"cluster-require-full-coverage", "yes", "Every slot always has a node."},
     {"databases", "16", "As Redis's default."},
     {"maxmemory", "0", "Data lives on disk; memory is bounded by the caches' sizes."},
     {"maxmemory-policy", "noeviction", "Keys are never evicted."},
-    {"notify-keyspace-events", "", "Keyspace events are not published."},
     {"save", "", "There are no RDB snapshots on a timer: the log and the data files are durable."},
 };
 
@@ -228,6 +249,48 @@ std::string FormatOutputLimits(const OutputLimits& limits) {
   return text;
 }
 
+constexpr std::pair<char, engine::NotifyClass> kNotifyLetters[] = {
+    {'g', engine::kNotifyGeneric}, {'$', engine::kNotifyString},  {'l', engine::kNotifyList},
+    {'s', engine::kNotifySet},     {'h', engine::kNotifyHash},    {'z', engine::kNotifyZset},
+    {'x', engine::kNotifyExpired}, {'e', engine::kNotifyEvicted}, {'t', engine::kNotifyStream},
+    {'d', engine::kNotifyModule},
+};
+
+Status ParseNotifyClasses(std::string_view value, int64_t* classes) {
+  *classes = 0;
+  for (char letter : value) {
+    int64_t added = 0;
+    if (letter == 'A') added = engine::kNotifyAll;
+    if (letter == 'K') added = engine::kNotifyKeyspace;
+    if (letter == 'E') added = engine::kNotifyKeyevent;
+    if (letter == 'm') added = engine::kNotifyKeyMiss;
+    if (letter == 'n') added = engine::kNotifyNew;
+    for (const auto& [known, notify_class] : kNotifyLetters) {
+      if (letter == known) added = notify_class;
+    }
+    if (added == 0) return Bad("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.");
+    *classes |= added;
+  }
+  return Status::Ok();
+}
+
+// In Redis's order.
+std::string FormatNotifyClasses(int64_t classes) {
+  const bool all = (classes & engine::kNotifyAll) == engine::kNotifyAll;
+  const std::string new_keys = (classes & engine::kNotifyNew) != 0 ? "n" : "";
+  std::string text = all ? "A" : "";
+  for (const auto& [letter, notify_class] : kNotifyLetters) {
+    if (!all && (classes & notify_class) != 0) text += letter;
+  }
+  if (!all) text += new_keys;
+  if ((classes & engine::kNotifyKeyspace) != 0) text += 'K';
+  if ((classes & engine::kNotifyKeyevent) != 0) text += 'E';
+  if ((classes & engine::kNotifyKeyMiss) != 0) text += 'm';
+  // Redis 7.0 does not show it behind an A.
+  if (all) text += new_keys;
+  return text;
+}
+
 Status CheckRange(const OptionSpec& option, int64_t value) {
   if (value >= option.min && value <= option.max) return Status::Ok();
   return Bad("argument must be between " + std::to_string(option.min) + " and " +
@@ -282,6 +345,8 @@ Status SetValue(const OptionSpec& option, std::string_view value, Settings* sett
     case kOutputLimits:
       return ParseOutputLimits(value,
                                &(settings->*std::get<OutputLimits Settings::*>(option.member)));
+    case kNotifyClasses:
+      return ParseNotifyClasses(value, &(settings->*std::get<int64_t Settings::*>(option.member)));
   }
   CheckFailed(__FILE__, __LINE__, "unknown option type");
 }
@@ -301,6 +366,8 @@ std::string FormatValue(const OptionSpec& option, const Settings& settings) {
       return Join(settings.*std::get<std::vector<std::string> Settings::*>(option.member), " ");
     case kOutputLimits:
       return FormatOutputLimits(settings.*std::get<OutputLimits Settings::*>(option.member));
+    case kNotifyClasses:
+      return FormatNotifyClasses(settings.*std::get<int64_t Settings::*>(option.member));
   }
   CheckFailed(__FILE__, __LINE__, "unknown option type");
 }
@@ -498,6 +565,7 @@ Settings Derive(Settings settings) {
     }
   }
   if (settings.redis_port == 0) settings.redis_port = kFirstRedisPort + settings.id - 1;
+  if (settings.cluster_announce_port == 0) settings.cluster_announce_port = settings.redis_port;
   return settings;
 }
 
@@ -526,6 +594,10 @@ Status CheckTogether(const Settings& s) {
   if (s.redis_port == s.http_port) {
     return Bad("port and redis-port are both " + std::to_string(s.http_port));
   }
+  if (!s.cluster_announce_ip.empty() && !replica::IsClientHost(s.cluster_announce_ip)) {
+    return Bad("cluster-announce-ip: '" + s.cluster_announce_ip + "' is no host");
+  }
+  if (s.sentinel_master_name.empty()) return Bad("sentinel-master-name must not be empty");
   if (s.election_timeout_ms < 2 * s.heartbeat_interval_ms) {
     return Bad("election-timeout must be at least twice heartbeat-interval");
   }
@@ -833,12 +905,14 @@ Limits LimitsOf(const Settings& settings) {
   limits.tcp_keepalive_s = settings.tcp_keepalive_s;
   limits.proto_max_bulk_bytes = static_cast<uint64_t>(settings.proto_max_bulk_bytes);
   limits.client_query_buffer_bytes = static_cast<uint64_t>(settings.client_query_buffer_bytes);
-  limits.output_hard_bytes = settings.client_output_buffer_limit.normal.hard_bytes;
-  limits.output_soft_bytes = settings.client_output_buffer_limit.normal.soft_bytes;
-  limits.output_soft_s = settings.client_output_buffer_limit.normal.soft_s;
+  limits.output = settings.client_output_buffer_limit.normal;
+  limits.pubsub_output = settings.client_output_buffer_limit.pubsub;
+  limits.tracking_table_max_keys = static_cast<uint64_t>(settings.tracking_table_max_keys);
+  limits.notify_classes = static_cast<uint32_t>(settings.notify_classes);
   limits.output_memory_bytes = static_cast<uint64_t>(settings.output_memory_bytes);
   limits.max_inflight_bytes = static_cast<uint64_t>(settings.max_inflight_bytes);
   limits.encoding = EncodingLimitsOf(settings);
+  limits.cluster_enabled = settings.cluster_enabled;
   return limits;
 }
 

@@ -22,13 +22,6 @@
 
 namespace metastore::server {
 
-// One class of client-output-buffer-limit. 0: no limit.
-struct OutputLimit {
-  uint64_t hard_bytes = 0;
-  uint64_t soft_bytes = 0;
-  int64_t soft_s = 0;
-  friend bool operator==(const OutputLimit&, const OutputLimit&) = default;
-};
 struct OutputLimits {
   OutputLimit normal;
   OutputLimit replica;  // kept for configurations written for Redis: no client is a replica
@@ -70,6 +63,8 @@ struct Settings {
   int64_t proto_max_bulk_bytes = 0;
   int64_t max_inflight_bytes = 0;
   int64_t output_memory_bytes = 0;
+  int64_t tracking_table_max_keys = 0;
+  int64_t notify_classes = 0;  // engine::NotifyClass
 
   // Replication.
   int64_t request_timeout_ms = 0;
@@ -80,6 +75,13 @@ struct Settings {
   int64_t log_cache_bytes = 0;
   int64_t log_flush_bytes = 0;
   int64_t snapshot_bytes_per_s = 0;
+
+  // How clients find the nodes.
+  bool cluster_enabled = false;
+  std::string cluster_slots;
+  std::string cluster_announce_ip;
+  int64_t cluster_announce_port = 0;
+  std::string sentinel_master_name;
 
   // Storage.
   int64_t block_cache_bytes = 0;
@@ -114,6 +116,7 @@ enum class OptionType : uint8_t {
   kChoice,  // one of `choices`
   kList,    // words; a flag may separate them by commas
   kOutputLimits,
+  kNotifyClasses,  // letters of classes of keyspace notifications
 };
 
 enum class OptionChange : uint8_t {

@@ -59,8 +59,14 @@ Status OnOrOff(std::string_view word, bool* on) {
   return *on || EqualsIgnoreCase(word, "off") ? Status::Ok() : Syntax();
 }
 
-Status Ping(LocalContext&, Args args, Writer& reply) {
+Status Ping(LocalContext& ctx, Args args, Writer& reply) {
   if (args.size() > 2) return errors::WrongArity("ping");
+  if (ctx.session().protocol == 2 && ctx.session().subscriptions() > 0) {
+    reply.Array(2);
+    reply.Bulk("pong");
+    reply.Bulk(args.size() == 2 ? args[1] : "");
+    return Status::Ok();
+  }
   if (args.size() == 2) {
     reply.Bulk(args[1]);
   } else {
@@ -117,7 +123,7 @@ Status Hello(LocalContext& ctx, Args args, Writer& reply) {
   reply.Bulk("id");
   reply.Integer(static_cast<int64_t>(session.id()));
   reply.Bulk("mode");
-  reply.Bulk("standalone");
+  reply.Bulk(ctx.server().limits().cluster_enabled ? "cluster" : "standalone");
   reply.Bulk("role");
   reply.Bulk(ctx.replica().Info().role == raft::Role::kLeader ? "master" : "replica");
   reply.Bulk("modules");
@@ -145,6 +151,10 @@ Status Quit(LocalContext& ctx, Args, Writer& reply) {
 
 Status Reset(LocalContext& ctx, Args, Writer& reply) {
   Session& session = ctx.session();
+  if (session.subscriptions() > 0) ctx.pubsub().Forget(&session);
+  if (session.tracking) ctx.tracking().Disable(&session);
+  if (session.monitor) ctx.server().monitors().Remove(session.id());
+  session.monitor = false;
   session.db = 0;
   session.protocol = 2;
   session.authenticated = ctx.server().limits().requirepass.empty();
@@ -152,6 +162,7 @@ Status Reset(LocalContext& ctx, Args, Writer& reply) {
   session.no_evict = false;
   session.no_touch = false;
   session.readonly = false;
+  session.transaction.reset();
   ctx.clients().SetName(&session, "");
   ctx.clients().SetUser(&session, kDefaultUser);
   reply.set_protocol(2);
@@ -164,6 +175,9 @@ Status Select(LocalContext& ctx, Args args, Writer& reply) {
   if (!ParseInt64(args[1], &db) || db < INT32_MIN || db > INT32_MAX) {
     return Status(Code::kNotInteger);
   }
+  if (db != 0 && ctx.server().limits().cluster_enabled) {
+    return Error("ERR SELECT is not allowed in cluster mode");
+  }
   if (db < 0 || db >= engine::kDatabases) return Error("ERR DB index is out of range");
   ctx.session().db = static_cast<int>(db);
   reply.Ok();
@@ -172,7 +186,7 @@ Status Select(LocalContext& ctx, Args args, Writer& reply) {
 
 // --- CLIENT ------------------------------------------------------------------------------------
 
-// A type of client in its own words; the kinds master, replica and pubsub have no members here.
+// A type of client in its own words; the kinds master and replica have no members here.
 bool ClientType(std::string_view word, std::string_view* type) {
   for (std::string_view known : {"normal", "master", "replica", "pubsub"}) {
     if (EqualsIgnoreCase(word, known)) {
@@ -382,27 +396,111 @@ Status ClientUnpause(LocalContext& ctx, Args, Writer& reply) {
   return Status::Ok();
 }
 
-// Nothing sends invalidations, so nobody is redirected.
-Status ClientGetRedir(LocalContext&, Args, Writer& reply) {
-  reply.Integer(-1);
+// --- CLIENT TRACKING and what belongs to it ------------------------------------------------------
+
+Status ParseTracking(LocalContext& ctx, Args args, TrackingOptions* options) {
+  for (size_t i = 3; i < args.size(); ++i) {
+    const bool more = i + 1 < args.size();
+    if (EqualsIgnoreCase(args[i], "REDIRECT") && more) {
+      if (options->redirect != 0) {
+        return Error("ERR A client can only redirect to a single other client");
+      }
+      int64_t id;
+      if (!ParseInt64(args[++i], &id)) return Status(Code::kNotInteger);
+      options->redirect = static_cast<uint64_t>(id);
+      if (!ctx.clients().Visit(options->redirect, [](Session*, LoopWaker*) {})) {
+        return Error("ERR The client ID you want redirect to does not exist");
+      }
+    } else if (EqualsIgnoreCase(args[i], "BCAST")) {
+      options->bcast = true;
+    } else if (EqualsIgnoreCase(args[i], "OPTIN")) {
+      options->optin = true;
+    } else if (EqualsIgnoreCase(args[i], "OPTOUT")) {
+      options->optout = true;
+    } else if (EqualsIgnoreCase(args[i], "NOLOOP")) {
+      options->noloop = true;
+    } else if (EqualsIgnoreCase(args[i], "PREFIX") && more) {
+      options->prefixes.emplace_back(args[++i]);
+    } else {
+      return Syntax();
+    }
+  }
   return Status::Ok();
 }
 
-Status ClientTrackingInfo(LocalContext&, Args, Writer& reply) {
+Status ClientTracking(LocalContext& ctx, Args args, Writer& reply) {
+  TrackingOptions options;
+  RETURN_IF_ERROR(ParseTracking(ctx, args, &options));
+  bool on;
+  RETURN_IF_ERROR(OnOrOff(args[2], &on));
+  if (on) {
+    RETURN_IF_ERROR(ctx.tracking().Enable(&ctx.session(), std::move(options)));
+  } else {
+    ctx.tracking().Disable(&ctx.session());
+  }
+  reply.Ok();
+  return Status::Ok();
+}
+
+Status ClientCaching(LocalContext& ctx, Args args, Writer& reply) {
+  const TrackingOptions* options =
+      ctx.session().tracking ? ctx.tracking().OptionsOf(&ctx.session()) : nullptr;
+  if (options == nullptr) {
+    return Error(
+        "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or "
+        "OPTOUT mode enabled");
+  }
+  const bool yes = EqualsIgnoreCase(args[2], "YES");
+  if (!yes && !EqualsIgnoreCase(args[2], "NO")) return Syntax();
+  if (yes && !options->optin) {
+    return Error("ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.");
+  }
+  if (!yes && !options->optout) {
+    return Error("ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.");
+  }
+  ctx.tracking().SetCaching(&ctx.session());
+  reply.Ok();
+  return Status::Ok();
+}
+
+Status ClientGetRedir(LocalContext& ctx, Args, Writer& reply) {
+  reply.Integer(ctx.session().redirect);
+  return Status::Ok();
+}
+
+Status ClientTrackingInfo(LocalContext& ctx, Args, Writer& reply) {
+  const Session& session = ctx.session();
+  const TrackingOptions* options = session.tracking ? ctx.tracking().OptionsOf(&session) : nullptr;
+  std::vector<std::string_view> flags = {options == nullptr ? "off" : "on"};
+  if (options != nullptr) {
+    const bool caching = ctx.tracking().caching(&session);
+    if (options->bcast) flags.push_back("bcast");
+    if (options->optin) flags.push_back("optin");
+    if (options->optin && caching) flags.push_back("caching-yes");
+    if (options->optout) flags.push_back("optout");
+    if (options->optout && caching) flags.push_back("caching-no");
+    if (options->noloop) flags.push_back("noloop");
+    if (session.tracking_broken) flags.push_back("broken_redirect");
+  }
   reply.Map(3);
   reply.Bulk("flags");
-  reply.Set(1);
-  reply.Bulk("off");
+  reply.Set(flags.size());
+  for (std::string_view flag : flags) reply.Bulk(flag);
   reply.Bulk("redirect");
-  reply.Integer(-1);
+  reply.Integer(session.redirect);
   reply.Bulk("prefixes");
-  reply.Array(0);
+  reply.Array(options == nullptr ? 0 : options->prefixes.size());
+  for (size_t i = 0; options != nullptr && i < options->prefixes.size(); ++i) {
+    reply.Bulk(options->prefixes[i]);
+  }
   return Status::Ok();
 }
 
 Status ClientHelp(LocalContext&, Args, Writer& reply) {
   WriteHelp("CLIENT",
-            {"GETREDIR",
+            {"CACHING (YES|NO)",
+             "    Enable/disable tracking of the keys for next command in OPTIN/OPTOUT modes.",
+             "GETREDIR",
              "    Return the client ID we are redirecting to when tracking is enabled.",
              "GETNAME",
              "    Return the name of the current connection.",
@@ -444,6 +542,9 @@ Status ClientHelp(LocalContext&, Args, Writer& reply) {
              "    Set client meta attr. Options are:",
              "    * LIB-NAME: the client lib name.",
              "    * LIB-VER: the client lib version.",
+             "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+             "         [OPTIN] [OPTOUT] [NOLOOP]",
+             "    Control server assisted client side caching.",
              "TRACKINGINFO",
              "    Report tracking status for the current connection.",
              "NO-EVICT (ON|OFF)",
@@ -462,11 +563,30 @@ constexpr uint32_t kAlways = kOwn | kFast | kNoAuth | kAllowBusy;
 constexpr std::string_view kGroup = "connection";
 constexpr std::string_view kPerClient = "O(N) where N is the number of client connections";
 
+Status ClientUnblock(LocalContext& ctx, Args args, Writer& reply) {
+  bool with_error = false;
+  if (args.size() == 4) {
+    with_error = EqualsIgnoreCase(args[3], "ERROR");
+    if (!with_error && !EqualsIgnoreCase(args[3], "TIMEOUT")) {
+      return Error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+    }
+  } else if (args.size() > 4) {
+    return Error(
+        "ERR unknown subcommand or wrong number of arguments for 'unblock'. Try CLIENT HELP.");
+  }
+  int64_t id;
+  if (!ParseInt64(args[2], &id)) return Status(Code::kNotInteger);
+  reply.Integer(id > 0 && ctx.clients().Unblock(static_cast<uint64_t>(id), with_error) ? 1 : 0);
+  return Status::Ok();
+}
+
 constexpr CommandSpec kClientSubcommands[] = {
+    LocalSpec("caching", 3, kOwn, kAclConnection, ClientCaching, kGroup, "6.0.0", "O(1)",
+              "Says what the next command does with the keys that it reads."),
     LocalSpec("getname", 2, kOwn, kAclConnection, ClientGetName, kGroup, "2.6.9", "O(1)",
               "Returns the name of the connection."),
     LocalSpec("getredir", 2, kOwn, kAclConnection, ClientGetRedir, kGroup, "6.0.0", "O(1)",
-              "Returns -1: invalidations are not sent, so none are redirected."),
+              "Returns the client that gets the connection's invalidations."),
     LocalSpec("help", 2, kAnyTime, kAclConnection, ClientHelp, kGroup, "5.0.0", "O(1)",
               "Lists the subcommands."),
     LocalSpec("id", 2, kOwn, kAclConnection, ClientId, kGroup, "5.0.0", "O(1)",
@@ -489,8 +609,13 @@ constexpr CommandSpec kClientSubcommands[] = {
               "Names the client library and its version."),
     LocalSpec("setname", 3, kOwn, kAclConnection, ClientSetName, kGroup, "2.6.9", "O(1)",
               "Names the connection."),
+    LocalSpec("tracking", -3, kOwn | kAfterReplies, kAclConnection, ClientTracking, kGroup, "6.0.0",
+              "O(1); O(N) in the prefixes given.",
+              "Begins or ends to tell of changes of keys that the connection has read."),
     LocalSpec("trackinginfo", 2, kOwn, kAclConnection, ClientTrackingInfo, kGroup, "6.2.0", "O(1)",
-              "Says that tracking is off."),
+              "Says how the connection's client-side cache is kept."),
+    LocalSpec("unblock", -3, kOthers, kAclConnection, ClientUnblock, kGroup, "5.0.0", "O(1)",
+              "Ends the wait of a client that is blocked."),
     LocalSpec("unpause", 2, kOthers, kAclConnection, ClientUnpause, kGroup, "6.2.0",
               "O(N) Where N is the number of paused clients", "Ends CLIENT PAUSE."),
 };
@@ -504,10 +629,10 @@ constexpr CommandSpec kTable[] = {
               "Greets the server and chooses the protocol."),
     LocalSpec("auth", -2, kAlways, kAclConnection, Auth, kGroup, "1.0.0", "O(1)",
               "Authenticates the connection."),
-    LocalSpec("quit", -1, kAlways, kAclConnection, Quit, kGroup, "1.0.0", "O(1)",
+    LocalSpec("quit", -1, kAlways | kNeverQueued, kAclConnection, Quit, kGroup, "1.0.0", "O(1)",
               "Closes the connection."),
-    LocalSpec("reset", 1, kAlways, kAclConnection, Reset, kGroup, "6.2.0", "O(1)",
-              "Makes the connection as if it were new."),
+    LocalSpec("reset", 1, kAlways | kNeverQueued | kAfterReplies, kAclConnection, Reset, kGroup,
+              "6.2.0", "O(1)", "Makes the connection as if it were new."),
     LocalSpec("select", 2, kAnyTime | kFast, kAclConnection, Select, kGroup, "1.0.0", "O(1)",
               "Chooses the connection's database."),
     ContainerSpec("client", kGroup, "2.4.0", "Commands about client connections.",

@@ -29,11 +29,17 @@
 #include "commands/context.h"
 #include "replica/replica.h"
 #include "resp/writer.h"
+#include "server/blocked.h"
+#include "server/event_listener.h"
+#include "server/pubsub.h"
 #include "server/reply_stream.h"
 #include "server/server.h"
 #include "server/session.h"
+#include "server/tracking.h"
 
 namespace metastore::server {
+
+class LocalContext;
 
 // A batch is handed over when it reaches either; one command may be larger.
 inline constexpr size_t kMaxBatchBytes = 1 << 20;
@@ -51,6 +57,12 @@ inline constexpr size_t kStreamBytes = kMaxReplyBytes + resp::kCountedBytes;
 inline constexpr int64_t kStreamTurnNs = 4'000'000;
 // A stream pins a View, so its client must take half of kMaxReplyBytes within this time.
 inline constexpr int64_t kStreamStallNs = 60'000'000'000;
+// What the transactions of a loop's clients that are not executed yet may hold together, as part
+// of its share of max-inflight-bytes, and one of them.
+inline constexpr uint64_t kTransactionsShare = 4;  // a quarter
+inline constexpr size_t kMaxTransactionBytes = size_t{512} << 20;
+// What events may put into outputs, which may be those of many clients, before these are sent.
+inline constexpr size_t kMaxEventOutputBytes = 4 << 20;
 // What a command under way counts for beside its bytes.
 inline constexpr size_t kCommandOverheadBytes = 64;
 
@@ -65,10 +77,15 @@ inline constexpr std::string_view kDiskFullError =
     "MISCONF the disk is nearly full: writes that may grow the data are refused until there is "
     "room. Reads and deletes work.";
 
-class Dispatcher {
+inline constexpr std::string_view kUnblockedError =
+    "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n";
+inline constexpr std::string_view kTransactionTooLargeError =
+    "ERR the commands and watched keys of the open transactions hold too many bytes";
+
+class Dispatcher : private Tracking::Loop {
  public:
   Dispatcher(Server* server, replica::Lane lane, LoopStats* stats);
-  ~Dispatcher();
+  ~Dispatcher() override;
 
   // Takes a command, or returns false and leaves no trace: offer it again once MayServe says so.
   bool Dispatch(Session* session, commands::Args args);
@@ -89,9 +106,23 @@ class Dispatcher {
   // closed.
   bool Stalled(const Session& session) const;
 
+  // The boot time at which a client's wait ends; INT64_MAX: none does. A turn is due then.
+  int64_t next_deadline_ns() const { return blocked_.next_deadline_ns(); }
+  // CLIENT UNBLOCK was said of the session.
+  void Unblock(Session* session);
+
   // Answers of the replica for this lane.
   void Handle(replica::BatchReply reply);
   void Handle(replica::ReadPermission permission);
+  // Events of a commit, in front of its replies, from *next on. False: so much has been put into
+  // outputs (kMaxEventOutputBytes) that they are to be sent before this goes on at *next.
+  bool Handle(const engine::CommitEvents& events, size_t* next);
+  // Each event goes to the listeners in the order in which they were added. A listener outlives the
+  // Dispatcher's last turn.
+  void AddListener(EventListener* listener) { listeners_.push_back(listener); }
+
+  // What another loop has for this client.
+  void Deliver(Session* session, const Push& push);
 
   // Sessions whose output may have grown since the last call. The caller clears nothing: a session
   // is in the list once. Closed ones are left out.
@@ -122,6 +153,7 @@ class Dispatcher {
     int protocol;
     uint32_t argc;
     Place place = Place::kNone;
+    bool track = false;  // for a client-side cache
   };
   // Reads that are served by one View. Their arguments are copied: the input buffers go on.
   struct ReadGroup {
@@ -138,6 +170,8 @@ class Dispatcher {
     const Command* command;
     uint32_t argc;
     bool read;
+    std::vector<std::string> tracked = {};  // keys of a read for a client-side cache
+    std::string after = {};                 // pushes that stand behind the reply
   };
   struct Batch {
     uint64_t ticket = 0;
@@ -150,11 +184,71 @@ class Dispatcher {
   // nullptr: the command is refused and *refusal says why.
   const Command* Find(const Session& session, commands::Args args, Status* refusal);
   void RunLocal(Session* session, const Command* command, commands::Args args);
-  void AddToBatch(Session* session, const Command* command, commands::Args args, bool read);
-  void QueueRead(Session* session, const Command* command, commands::Args args);
+  void AddTransactionToBatch(Session* session, const Command* command, bool track);
+  // Before an item of so many bytes is added, and after it.
+  void OpenBatch(uint64_t bytes);
+  void Added(Session* session, uint64_t slot, const Command* command, uint32_t argc, uint64_t bytes,
+             bool read, std::vector<std::string> tracked);
+  void AddRead(Session* session, uint64_t slot, const Command* command, commands::Args args,
+               bool track);
+  // --- clients that wait for keys
+  void Block(Session* session, const Command* command, const commands::Blocking& blocking,
+             int64_t timeout_ms, commands::Args args, bool track);
+  // `reply` is what it gets when the time is over now.
+  void Block(Session* session, const Command* command, const CopiesWait& wait, std::string reply);
+  int64_t DeadlineOf(int64_t timeout_ms) const;  // 0: none
+  void LookForCopies();
+  // Runs the command once more, in its own place of the session.
+  void Try(Waiter* waiter);
+  void TryTouched();
+  void EndWaits();
+  // What a try has come to. True: the client goes on waiting, or has been answered, or is gone;
+  // false: the reply is for it.
+  bool TryEnded(Session* session, replica::BatchOutcome outcome, std::string_view reply);
+  void AnswerWaiter(Session* session, std::string_view reply);
+  void EndWait(Session* session);
+  void PutBack(const Waiter& waiter, std::string_view reply);
+  static bool Waits(const Session& session, uint64_t slot) {
+    return session.waiter != nullptr && session.waiter->slot == slot;
+  }
+
+  // A command inside MULTI: QUEUED, or an error that breaks the transaction.
+  void Enqueue(Session* session, const Command* command, commands::Args args);
+  // Whether the session's transaction may take that many bytes more.
+  bool TransactionFits(const Session& session, size_t bytes) const;
+  // Its bytes are counted anew after a change.
+  void TransactionChanged(Session* session);
+  void EndTransaction(Session* session);
+  Status RefuseInTransaction(Session* session, std::string_view name, const Status& refusal);
+  bool Execute(Session* session, const Command* command, commands::Args args);
+  // The reply of EXEC where the transaction changes nothing.
+  void RunTransaction(Session* session, const engine::View& view, int protocol, bool track,
+                      std::string* out);
+  /// What `notify-keyspace-events` has to say of a read, where class m is asked for.
+  void NotifyMisses(const commands::ReadContext& context, const commands::CommandSpec& spec,
+                    commands::Args args);
+  // The reply of EXEC: `replies` are those of the commands that ran in the log, as an array.
+  std::string JoinReplies(Session* session, std::string_view replies);
+  // Runs a local command and adds its reply to *out.
+  void InvokeLocal(LocalContext& context, const Command* command, commands::Args args,
+                   std::string* out);
+  void Answer(Session* session, std::string_view reply);
+  void AddToBatch(Session* session, const Command* command, commands::Args args, bool read,
+                  bool track);
+  void QueueRead(Session* session, const Command* command, commands::Args args, bool track);
+  // Null: no such command is under way on this loop.
+  Target* FindTarget(const engine::Origin& origin);
+  Session* OriginOf(const engine::Origin& origin) override;
+  void PushAfterReply(const engine::Origin& origin,
+                      const std::shared_ptr<const std::string>& bytes) override;
+  void PushTo(Session* session, const std::shared_ptr<const std::string>& bytes) override;
+  // Shows the command to the clients in MONITOR mode.
+  void Show(const Session& session, const Command& command, commands::Args args);
+  bool SendTo(uint64_t session_id, const Push& push) override;
   // Whether CLIENT REPLY drops the reply of the command that is being taken.
   static bool TakeDrop(Session* session);
-  void Taken(Session* session, const Command* command, commands::Args args);
+  // Whether the keys that it reads are to be remembered for the client's cache.
+  bool Taken(Session* session, const Command* command, commands::Args args);
   void CloseBatch();
   void SubmitChange(Session* session, const Command* command, commands::Args args,
                     replica::MembershipChange change);
@@ -186,6 +280,8 @@ class Dispatcher {
   LoopStats* const stats_;
 
   Limits limits_;
+  PubSub pubsub_;
+  Tracking tracking_;
   uint64_t limits_version_ = 0;
   uint64_t inflight_limit_ = 0;
   bool in_turn_ = false;
@@ -212,9 +308,14 @@ class Dispatcher {
   size_t max_places_ = 1;
   std::vector<Session*> place_waiters_;  // their first parked read wants one; first come first
 
+  engine::Events misses_;  // of the reads that are being served
   uint32_t reads_in_log_ = 0;
   size_t outstanding_ = 0;
   uint64_t inflight_bytes_ = 0;
+  uint64_t transaction_bytes_ = 0;  // of all open transactions
+  BlockedClients blocked_;
+  Session own_session_;  // of writes that no client asked for
+  std::vector<EventListener*> listeners_;
   std::vector<Session*> dirty_;
   std::unordered_map<Session*, std::unique_ptr<Session>> closed_sessions_;
   std::vector<std::string_view> args_scratch_;

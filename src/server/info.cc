@@ -12,6 +12,7 @@
 #include "server/config.h"
 #include "server/memory.h"
 #include "server/server.h"
+#include "server/topology.h"
 #include "types/keyspace.h"
 
 namespace metastore::server {
@@ -51,14 +52,6 @@ class Text {
   std::string text_;
 };
 
-// The host and port of a peer address "host:port". It is the address peers use: the port at which
-// another node serves clients is known to that node only.
-std::pair<std::string_view, std::string_view> SplitAddress(std::string_view address) {
-  size_t colon = address.rfind(':');
-  if (colon == address.npos) return {address, "0"};
-  return {address.substr(0, colon), address.substr(colon + 1)};
-}
-
 const replica::PeerInfo* FindPeer(const replica::ReplicaInfo& info, raft::NodeId id) {
   for (const replica::PeerInfo& peer : info.peers) {
     if (peer.id == id) return &peer;
@@ -78,7 +71,7 @@ void ServerSection(const Source& s, Text* out) {
   out->Field("redis_git_sha1", "00000000");
   out->Field("redis_git_dirty", 0);
   out->Field("redis_build_id", "0");
-  out->Field("redis_mode", "standalone");
+  out->Field("redis_mode", s.server.limits().cluster_enabled ? "cluster" : "standalone");
   out->Field("metastore_version", kVersion);
   out->Field("os", fmt::format("{} {} {}", system.sysname, system.release, system.machine));
   out->Field("arch_bits", sizeof(void*) * 8);
@@ -100,8 +93,8 @@ void ClientsSection(const Source& s, Text* out) {
   out->Field("connected_clients", s.server.clients().count());
   out->Field("cluster_connections", 0);
   out->Field("maxclients", s.server.limits().maxclients);
-  out->Field("blocked_clients", 0);
-  out->Field("tracking_clients", 0);
+  out->Field("blocked_clients", s.server.blocked_clients.load());
+  out->Field("tracking_clients", s.server.tracking_totals.clients.load());
   out->Field("clients_in_timeout_table", 0);
 }
 
@@ -171,11 +164,15 @@ void StatsSection(const Source& s, Text* out) {
   out->Field("evicted_clients", 0);
   out->Field("keyspace_hits", stats.keyspace_hits);
   out->Field("keyspace_misses", stats.keyspace_misses);
-  out->Field("pubsub_channels", 0);
-  out->Field("pubsub_patterns", 0);
-  out->Field("pubsubshard_channels", 0);
+  const Subscriptions& subscriptions = s.server.subscriptions();
+  out->Field("pubsub_channels", subscriptions.Count(ChannelKind::kPlain));
+  out->Field("pubsub_patterns", subscriptions.Count(ChannelKind::kPattern));
+  out->Field("pubsubshard_channels", subscriptions.Count(ChannelKind::kShard));
   out->Field("latest_fork_usec", 0);
   out->Field("total_forks", 0);
+  out->Field("tracking_total_keys", s.server.tracking_totals.keys.load());
+  out->Field("tracking_total_items", s.server.tracking_totals.items.load());
+  out->Field("tracking_total_prefixes", s.server.tracking_totals.prefixes.load());
   out->Field("total_error_replies", stats.error_replies);
   out->Field("client_query_buffer_limit_disconnections", stats.query_limit_disconnections);
   out->Field("client_output_buffer_limit_disconnections", stats.output_limit_disconnections);
@@ -190,9 +187,9 @@ void ReplicationSection(const Source& s, Text* out) {
   out->Field("role", leads ? "master" : "slave");
   if (!leads) {
     const replica::PeerInfo* leader = FindPeer(info, info.leader);
-    auto [host, port] = SplitAddress(leader != nullptr ? std::string_view(leader->address) : "?:0");
-    out->Field("master_host", host);
-    out->Field("master_port", port);
+    const ClientAddress address = AddressOf(info, info.leader).value_or(ClientAddress{"?", 0});
+    out->Field("master_host", address.host);
+    out->Field("master_port", address.port);
     out->Field("master_link_status", leader != nullptr ? "up" : "down");
     out->Field("master_last_io_seconds_ago", leader != nullptr && leader->last_contact_ms >= 0
                                                  ? leader->last_contact_ms / 1000
@@ -205,16 +202,19 @@ void ReplicationSection(const Source& s, Text* out) {
     out->Field("slave_read_only", 0);
     out->Field("replica_announced", 1);
   }
-  out->Field("connected_slaves", leads ? info.peers.size() : 0);
-  for (size_t i = 0; leads && i < info.peers.size(); ++i) {
-    const replica::PeerInfo& peer = info.peers[i];
-    auto [host, port] = SplitAddress(peer.address);
+  // As in Redis only replicas that can be reached; not before they have announced their address.
+  std::vector<NodeView> replicas;
+  if (leads) replicas = ReplicasOf(ViewCluster(info, SlotsMode::kEven), info.id);
+  out->Field("connected_slaves", replicas.size());
+  for (size_t i = 0; i < replicas.size(); ++i) {
+    const NodeView& node = replicas[i];
+    const replica::PeerInfo* peer = FindPeer(info, node.id);
     std::string_view state = "online";
-    if (peer.state == "snapshot") state = "send_bulk";
-    if (peer.state == "down" || peer.last_contact_ms < 0) state = "offline";
-    out->Line(fmt::format("slave{}:ip={},port={},state={},offset={},lag={}", i, host, port, state,
-                          peer.match_index,
-                          peer.last_contact_ms < 0 ? -1 : peer.last_contact_ms / 1000));
+    if (peer != nullptr && peer->state == "snapshot") state = "send_bulk";
+    if (node.down || node.last_contact_ms < 0) state = "offline";
+    out->Line(fmt::format("slave{}:ip={},port={},state={},offset={},lag={}", i, node.host,
+                          node.port, state, node.match_index,
+                          node.last_contact_ms < 0 ? -1 : node.last_contact_ms / 1000));
   }
   out->Field("master_failover_state", "no-failover");
   out->Field("master_replid", s.server.run_id());
@@ -279,7 +279,9 @@ void CommandStatsSection(const Source& s, Text* out) {
   }
 }
 
-void ClusterSection(const Source&, Text* out) { out->Field("cluster_enabled", 0); }
+void ClusterSection(const Source& s, Text* out) {
+  out->Field("cluster_enabled", s.server.limits().cluster_enabled ? 1 : 0);
+}
 
 void KeyspaceSection(const Source& s, Text* out) {
   std::unique_ptr<engine::View> view = s.server.replica().NewView();

@@ -7,20 +7,25 @@
 namespace metastore::server {
 
 size_t OutputBuffer::memory() const {
-  size_t total = chunks_.capacity() * sizeof(std::string);
-  for (const std::string& chunk : chunks_) total += chunk.capacity();
+  size_t total = chunks_.capacity() * sizeof(Chunk);
+  for (const Chunk& chunk : chunks_) {
+    total += chunk.shared != nullptr ? chunk.shared->size() : chunk.own.capacity();
+  }
   return total;
 }
 
 std::string* OutputBuffer::Tail() {
-  if (chunks_.empty() || chunks_.back().size() >= kChunkBytes) chunks_.emplace_back();
-  tail_start_ = chunks_.back().size();
-  return &chunks_.back();
+  if (chunks_.empty() || chunks_.back().shared != nullptr ||
+      chunks_.back().own.size() >= kChunkBytes) {
+    chunks_.emplace_back();
+  }
+  tail_start_ = chunks_.back().own.size();
+  return &chunks_.back().own;
 }
 
 void OutputBuffer::Appended() {
-  CHECK_GE(chunks_.back().size(), tail_start_);
-  bytes_ += chunks_.back().size() - tail_start_;
+  CHECK_GE(chunks_.back().own.size(), tail_start_);
+  bytes_ += chunks_.back().own.size() - tail_start_;
 }
 
 void OutputBuffer::Append(std::string_view bytes) {
@@ -32,20 +37,27 @@ void OutputBuffer::Append(std::string_view bytes) {
 void OutputBuffer::Append(std::string&& bytes) {
   if (bytes.size() < kMoveBytes) return Append(std::string_view(bytes));
   bytes_ += bytes.size();
-  if (!chunks_.empty() && chunks_.back().empty()) {
-    chunks_.back() = std::move(bytes);
+  if (!chunks_.empty() && chunks_.back().bytes().empty()) {
+    chunks_.back().own = std::move(bytes);
   } else {
-    chunks_.push_back(std::move(bytes));
+    chunks_.push_back({std::move(bytes), nullptr});
   }
+}
+
+void OutputBuffer::Append(const std::shared_ptr<const std::string>& bytes) {
+  if (bytes->size() < kShareBytes) return Append(std::string_view(*bytes));
+  bytes_ += bytes->size();
+  chunks_.push_back({{}, bytes});
 }
 
 int OutputBuffer::Gather(struct iovec* pieces, int max) const {
   int n = 0;
   for (size_t i = first_; i < chunks_.size() && n < max; ++i) {
     size_t skip = i == first_ ? first_sent_ : 0;
-    if (chunks_[i].size() == skip) continue;
-    pieces[n].iov_base = const_cast<char*>(chunks_[i].data() + skip);
-    pieces[n].iov_len = chunks_[i].size() - skip;
+    const std::string& chunk = chunks_[i].bytes();
+    if (chunk.size() == skip) continue;
+    pieces[n].iov_base = const_cast<char*>(chunk.data() + skip);
+    pieces[n].iov_len = chunk.size() - skip;
     ++n;
   }
   return n;
@@ -56,14 +68,14 @@ void OutputBuffer::Consume(size_t n) {
   bytes_ -= n;
   if (bytes_ == 0) return Clear();
   while (n > 0) {
-    std::string& front = chunks_[first_];
-    size_t left = front.size() - first_sent_;
+    Chunk& front = chunks_[first_];
+    size_t left = front.bytes().size() - first_sent_;
     if (n < left) {
       first_sent_ += n;
       return;
     }
     n -= left;
-    std::string().swap(front);  // sent memory goes back at once
+    front = Chunk();  // sent memory goes back at once
     first_sent_ = 0;
     ++first_;
   }
@@ -78,24 +90,25 @@ void OutputBuffer::Clear() {
   bytes_ = 0;
   first_ = 0;
   first_sent_ = 0;
-  if (chunks_.size() == 1 && chunks_[0].capacity() <= kKeptBytes) {
-    chunks_[0].clear();
+  if (chunks_.size() == 1 && chunks_[0].shared == nullptr &&
+      chunks_[0].own.capacity() <= kKeptBytes) {
+    chunks_[0].own.clear();
     return;
   }
-  std::vector<std::string>().swap(chunks_);
+  std::vector<Chunk>().swap(chunks_);
 }
 
 std::string OutputBuffer::TakeAll() {
   std::string all;
-  if (chunks_.size() == 1 && first_sent_ == 0) {
-    all = std::move(chunks_[0]);
+  if (chunks_.size() == 1 && first_sent_ == 0 && chunks_[0].shared == nullptr) {
+    all = std::move(chunks_[0].own);
   } else {
     all.reserve(bytes_);
     for (size_t i = first_; i < chunks_.size(); ++i) {
-      all.append(chunks_[i], i == first_ ? first_sent_ : 0, std::string::npos);
+      all.append(chunks_[i].bytes(), i == first_ ? first_sent_ : 0, std::string::npos);
     }
   }
-  std::vector<std::string>().swap(chunks_);
+  std::vector<Chunk>().swap(chunks_);
   bytes_ = first_ = first_sent_ = 0;
   return all;
 }

@@ -6,6 +6,7 @@
 #include <sys/uio.h>
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,8 @@ class OutputBuffer {
  public:
   // A reply of at least this size becomes a chunk of its own instead of being copied.
   static constexpr size_t kMoveBytes = 16 << 10;
+  // The same of bytes that are shared between clients.
+  static constexpr size_t kShareBytes = 1 << 10;
   // A chunk that has reached this size takes no further replies.
   static constexpr size_t kChunkBytes = 64 << 10;
   // What an empty buffer may keep for the next reply.
@@ -32,6 +35,8 @@ class OutputBuffer {
 
   void Append(std::string_view bytes);
   void Append(std::string&& bytes);
+  // Bytes that many clients are sent are kept once.
+  void Append(const std::shared_ptr<const std::string>& bytes);
 
   // Fills up to `max` pieces of the front, in order; returns how many.
   int Gather(struct iovec* pieces, int max) const;
@@ -43,7 +48,14 @@ class OutputBuffer {
   std::string TakeAll();
 
  private:
-  std::vector<std::string> chunks_;
+  // Either is empty.
+  struct Chunk {
+    std::string own;
+    std::shared_ptr<const std::string> shared;
+    const std::string& bytes() const { return shared != nullptr ? *shared : own; }
+  };
+
+  std::vector<Chunk> chunks_;
   size_t first_ = 0;       // chunks before it are sent
   size_t first_sent_ = 0;  // bytes of chunks_[first_] that are sent
   size_t bytes_ = 0;       // unsent, without what was appended to Tail() since Tail()

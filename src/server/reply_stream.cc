@@ -10,25 +10,7 @@ namespace {
 
 struct HandlerLeft {};
 
-class Probe final : public resp::Sink {
- public:
-  void Take(std::string*) override { throw HandlerLeft(); }
-  void Step() override { throw HandlerLeft(); }
-};
-
 }  // namespace
-
-bool RunShort(const commands::CommandSpec& spec, commands::ReadContext& context,
-              commands::Args args, std::string* out, int protocol, Status* status) {
-  Probe probe;
-  resp::Writer writer(out, protocol, &probe, kShortReplyBytes);
-  try {
-    *status = spec.handler.read(context, args, writer);
-    return true;
-  } catch (const HandlerLeft&) {
-    return false;
-  }
-}
 
 ReplyStream::ReplyStream(Session* session, const Read& read, commands::Args args,
                          std::shared_ptr<const engine::View> view, const Clock* clock,

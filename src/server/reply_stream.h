@@ -2,9 +2,10 @@
 // on a fiber and is paused wherever the client has enough to receive, so the node holds a few
 // hundred KB of the reply and never the whole.
 //
-// A handler is left by an exception where nobody wants the rest of its reply: HandlerLeft, the
-// only exception of the project. It is thrown by a sink behind a write, passes through the handler
-// (whose iterators go with its stack) and is caught in reply_stream.cc. io role.
+// A handler is left by an exception where nobody wants the rest of its reply: HandlerLeft, here and
+// in commands/bounded_read.cc the only exception of the project. It is thrown by a sink behind a
+// write, passes through the handler (whose iterators go with its stack) and is caught where the
+// handler was called. io role.
 #pragma once
 
 #include <cstdint>
@@ -33,12 +34,6 @@ inline constexpr int64_t kStreamSliceNs = 1'000'000;
 
 // What a stream counts for as a command under way, beside its arguments.
 inline constexpr uint64_t kStreamOverheadBytes = 64;
-
-// Runs a read handler as long as its reply stays short. False: it does not, or the walk takes
-// long; the writer's string then holds some of the reply's first bytes, or of its elements.
-// Otherwise *status is the handler's. The writer's chunk is kShortReplyBytes from where it stands.
-bool RunShort(const commands::CommandSpec& spec, commands::ReadContext& context,
-              commands::Args args, std::string* out, int protocol, Status* status);
 
 class ReplyStream final : private resp::Sink {
  public:

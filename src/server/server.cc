@@ -70,6 +70,11 @@ Server::Server(replica::Replica* replica, Config* config, const Clock* clock,
       start_boot_ns_(clock->BootNs()),
       limits_(limits) {
   baseline_.commands.resize(commands->size());
+  engine::Interest& interest = replica->interest();
+  interest.SetNotifyClasses(limits.notify_classes);
+  interest.SetReceiverCount([this](bool shard, std::string_view channel) {
+    return subscriptions_.Receivers(shard, channel);
+  });
 }
 
 int64_t Server::uptime_s() const { return (clock_->BootNs() - start_boot_ns_) / 1000000000; }
@@ -82,6 +87,7 @@ Limits Server::limits() const {
 void Server::SetLimits(const Limits& limits) {
   MutexLock lock(mutex_);
   limits_ = limits;
+  replica_->interest().SetNotifyClasses(limits.notify_classes);
   limits_version_.fetch_add(1, std::memory_order_release);
 }
 

@@ -17,6 +17,8 @@
 #include "server/clients.h"
 #include "server/command_table.h"
 #include "server/limits.h"
+#include "server/monitors.h"
+#include "server/subscriptions.h"
 
 namespace metastore::server {
 
@@ -85,6 +87,14 @@ class LoopStats {
   std::vector<PerCommand> commands_;
 };
 
+// Of client-side caching, all loops together, for INFO.
+struct TrackingTotals {
+  std::atomic<int64_t> clients{0};
+  std::atomic<int64_t> keys{0};   // that are remembered
+  std::atomic<int64_t> items{0};  // clients of each of them
+  std::atomic<int64_t> prefixes{0};
+};
+
 enum class PauseMode : uint8_t { kNone, kWrites, kAll };
 
 class Server {
@@ -98,6 +108,8 @@ class Server {
   const Clock& clock() const { return *clock_; }
   const CommandTable& commands() const { return *commands_; }
   ClientRegistry& clients() { return clients_; }
+  Subscriptions& subscriptions() { return subscriptions_; }
+  Monitors& monitors() { return monitors_; }
 
   // 40 hex digits, another one at each start.
   const std::string& run_id() const { return run_id_; }
@@ -135,12 +147,17 @@ class Server {
   std::atomic<int> redis_port{0};
   std::atomic<int> http_port{0};
 
+  TrackingTotals tracking_totals;
+  std::atomic<int64_t> blocked_clients{0};
+
  private:
   replica::Replica* const replica_;
   Config* const config_;
   const Clock* const clock_;
   const CommandTable* const commands_;
   ClientRegistry clients_;
+  Subscriptions subscriptions_;
+  Monitors monitors_;
   std::string run_id_;
   int64_t start_wall_ms_;
   int64_t start_boot_ns_;

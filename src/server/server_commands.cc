@@ -1,4 +1,4 @@
-// Commands about the server: CONFIG, INFO, ROLE, WAIT, SHUTDOWN, MEMORY, LATENCY, SLOWLOG and so
+// Commands about the server: CONFIG, INFO, ROLE, SHUTDOWN, MEMORY, LATENCY, SLOWLOG and so
 // on. Those that Redis has for things that are otherwise here (SAVE, LATENCY, SLOWLOG) answer what
 // is true of this server in the form that tools read.
 #include <algorithm>
@@ -21,6 +21,7 @@
 #include "server/local_context.h"
 #include "server/local_spec.h"
 #include "server/memory.h"
+#include "server/topology.h"
 #include "types/inspect.h"
 #include "types/keyspace.h"
 
@@ -88,7 +89,7 @@ Status ConfigHelp(LocalContext&, Args, Writer& reply) {
   return Status::Ok();
 }
 
-// --- INFO, TIME, ROLE, WAIT ----------------------------------------------------------------------
+// --- INFO, TIME, ROLE ----------------------------------------------------------------------------
 
 Status Info(LocalContext& ctx, Args args, Writer& reply) {
   reply.Verbatim(InfoText(ctx.server(), args.subspan(1)));
@@ -103,66 +104,31 @@ Status Time(LocalContext& ctx, Args, Writer& reply) {
   return Status::Ok();
 }
 
-std::pair<std::string_view, int64_t> SplitAddress(std::string_view address) {
-  size_t colon = address.rfind(':');
-  int64_t port = 0;
-  if (colon == address.npos || !ParseInt64(address.substr(colon + 1), &port)) return {address, 0};
-  return {address.substr(0, colon), port};
-}
-
-// Offsets are log indexes; addresses are those under which the nodes know each other.
+// Offsets are log indexes.
 Status Role(LocalContext& ctx, Args, Writer& reply) {
   const replica::ReplicaInfo info = ctx.replica().Info();
   if (info.role == raft::Role::kLeader) {
+    std::vector<NodeView> replicas = ReplicasOf(ViewCluster(info, SlotsMode::kEven), info.id);
+    std::erase_if(replicas, [](const NodeView& node) { return node.down; });
     reply.Array(3);
     reply.Bulk("master");
     reply.Integer(static_cast<int64_t>(info.commit_index));
-    reply.Array(info.peers.size());
-    for (const replica::PeerInfo& peer : info.peers) {
-      auto [host, port] = SplitAddress(peer.address);
+    reply.Array(replicas.size());
+    for (const NodeView& node : replicas) {
       reply.Array(3);
-      reply.Bulk(host);
-      reply.BulkInteger(port);
-      reply.BulkInteger(static_cast<int64_t>(peer.match_index));
+      reply.Bulk(node.host);
+      reply.BulkInteger(node.port);
+      reply.BulkInteger(static_cast<int64_t>(node.match_index));
     }
     return Status::Ok();
   }
-  auto leader = std::find_if(info.peers.begin(), info.peers.end(),
-                             [&info](const replica::PeerInfo& p) { return p.id == info.leader; });
-  const bool known = leader != info.peers.end();
-  auto [host, port] = SplitAddress(known ? leader->address : std::string_view("?:0"));
+  const std::optional<ClientAddress> leader = AddressOf(info, info.leader);
   reply.Array(5);
   reply.Bulk("slave");
-  reply.Bulk(host);
-  reply.Integer(port);
-  reply.Bulk(known ? "connected" : "connect");
+  reply.Bulk(leader ? leader->host : "?");
+  reply.Integer(leader ? leader->port : 0);
+  reply.Bulk(leader ? "connected" : "connect");
   reply.Integer(static_cast<int64_t>(info.applied_index));
-  return Status::Ok();
-}
-
-// How many other nodes hold every write that has been acknowledged. A majority does, or it would
-// not have been; the leader knows of more where there are more.
-int64_t NodesThatHoldTheLog(const replica::ReplicaInfo& info) {
-  int64_t voters = 1;
-  int64_t caught_up = 0;
-  for (const replica::PeerInfo& peer : info.peers) {
-    voters += !peer.learner;
-    caught_up += peer.match_index >= info.commit_index && info.commit_index > 0;
-  }
-  int64_t majority_less_self = voters / 2;
-  return info.role == raft::Role::kLeader ? std::max(caught_up, majority_less_self)
-                                          : majority_less_self;
-}
-
-// Never waits: what it waits for in Redis has happened when a write is answered.
-Status Wait(LocalContext& ctx, Args args, Writer& reply) {
-  int64_t replicas, timeout_ms;
-  if (!ParseInt64(args[1], &replicas)) return Status(Code::kNotInteger);
-  if (!ParseInt64(args[2], &timeout_ms)) {
-    return Error("ERR timeout is not an integer or out of range");
-  }
-  if (timeout_ms < 0) return Error("ERR timeout is negative");
-  reply.Integer(NodesThatHoldTheLog(ctx.replica().Info()));
   return Status::Ok();
 }
 
@@ -211,6 +177,15 @@ Status Shutdown(LocalContext& ctx, Args args, Writer&) {
   if ((save && no_save) || (abort && args.size() > 2)) return Syntax();
   if (abort) return Error("ERR No shutdown in progress.");
   ctx.server().RequestShutdown();
+  return Status::Ok();
+}
+
+// Once more it has no effect, and no reply, as in Redis.
+Status Monitor(LocalContext& ctx, Args, Writer& reply) {
+  if (ctx.session().monitor) return Status::Ok();
+  ctx.session().monitor = true;
+  ctx.server().monitors().Add(ctx.session().id());
+  reply.Ok();
   return Status::Ok();
 }
 
@@ -579,10 +554,10 @@ constexpr CommandSpec kTable[] = {
               "Describes this node."),
     LocalSpec("time", 1, kAnyTime | kFast, 0, Time, kGroup, "2.6.0", "O(1)",
               "Tells this node's time."),
+    LocalSpec("monitor", 1, kAdmin | kNoscript | kAnyTime | kAfterReplies, 0, Monitor, kGroup,
+              "1.0.0", "O(1) for each command.", "Shows every command that this node takes."),
     LocalSpec("role", 1, kAdminFast, kAclAdmin | kAclDangerous, Role, kGroup, "2.8.12", "O(1)",
               "Tells whether this node leads, and who its peers are."),
-    LocalSpec("wait", 3, kNoscript, kAclConnection, Wait, "generic", "3.0.0", "O(1)",
-              "Counts the other nodes that hold all acknowledged writes; never waits."),
     LocalSpec("lastsave", 1, kAnyTime | kFast, kAclAdmin | kAclDangerous, LastSave, kGroup, "1.0.0",
               "O(1)", "Returns the present time: acknowledged writes are on disk."),
     LocalSpec("save", 1, kSaveFlags | kNoMulti, 0, Save, kGroup, "1.0.0", "O(1)",

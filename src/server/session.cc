@@ -56,6 +56,18 @@ void Session::Fill(uint64_t number, std::string&& reply) {
   slot.reply = std::move(reply);
 }
 
+void Session::Push(const std::shared_ptr<const std::string>& bytes) {
+  if (stream_ == nullptr) return output_.Append(bytes);
+  if (held_ == nullptr) held_ = std::make_unique<OutputBuffer>();
+  held_->Append(bytes);
+}
+
+void Session::ReleasePushes() {
+  if (held_ == nullptr) return;
+  output_.Append(held_->TakeAll());
+  held_.reset();
+}
+
 // The front slot is ready and its reply, if any, is in the output.
 void Session::PopReady() {
   ++first_slot_;

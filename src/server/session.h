@@ -9,11 +9,14 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "server/blocked.h"
 #include "server/output_buffer.h"
+#include "server/transaction.h"
 
 namespace metastore::server {
 
@@ -67,13 +70,33 @@ class Session {
   Published<int> db{0};
   Published<int> protocol{2};
   bool authenticated = true;
+  // Between MULTI or WATCH and the end of it.
+  std::unique_ptr<Transaction> transaction;
+  // While its client waits for a key (blocked.h).
+  std::unique_ptr<Waiter> waiter;
   ReplyMode reply_mode = ReplyMode::kOn;
   // Replies that are due are sent, then the connection is closed; nothing further is read.
   Published<bool> close_after_reply{false};
   Published<bool> no_evict{false};
   Published<bool> no_touch{false};
   Published<bool> readonly{false};
+  // Client-side caching: Tracking sets them.
   Published<bool> tracking{false};
+  Published<bool> tracking_bcast{false};
+  Published<bool> tracking_broken{false};  // the client that it redirects to is gone
+  Published<int64_t> redirect{-1};         // to no other one: 0
+  // The loop that it belongs to, once that has taken a command of it.
+  Published<const Dispatcher*> home{nullptr};
+  // What it is subscribed to: PubSub sets them.
+  Published<uint32_t> channels{0};
+  Published<uint32_t> patterns{0};
+  Published<uint32_t> shard_channels{0};
+  uint64_t subscriptions() const {
+    return uint64_t{channels} + uint64_t{patterns} + uint64_t{shard_channels};
+  }
+  Published<bool> monitor{false};
+  // More waits to be sent to it than the limit of its class: it is closed without that.
+  bool cut_off = false;
 
   // Set by ClientRegistry::Set… only; read on the owning loop, or under the registry's lock.
   std::string name;
@@ -97,6 +120,12 @@ class Session {
   Published<uint64_t> output_bytes{0};    // replies not yet sent
   Published<uint64_t> output_memory{0};
   Published<uint64_t> outstanding_count{0};  // commands not yet answered
+  Published<int64_t> queued_commands{-1};    // since MULTI; -1: none was said
+  Published<uint64_t> watched_keys{0};
+  Published<bool> blocked{false};
+  Published<uint64_t> transaction_bytes{0};
+  // Set by ClientRegistry::Unblock from any thread, as below; a Waiter::End.
+  std::atomic<uint8_t> unblock_requested{0};
   // Set by ClientRegistry::Kill from any thread; the owning loop is woken and closes.
   std::atomic<bool> kill_requested{false};
 
@@ -106,10 +135,14 @@ class Session {
   bool has_slots() const { return slot_count_ != 0; }
   size_t slot_count() const { return slot_count_; }
   // Bytes of replies that wait behind an unanswered command, plus the output's.
-  size_t reply_bytes() const { return slot_bytes_ + output_.bytes(); }
+  size_t reply_bytes() const {
+    return slot_bytes_ + output_.bytes() + (held_ != nullptr ? held_->bytes() : 0);
+  }
 
   // Adds a slot at the back; `drop`: its reply is not sent (CLIENT REPLY OFF). Returns its number.
   uint64_t AddSlot(bool drop);
+  // What the client is sent unasked: between replies, in front of those that are still due.
+  void Push(const std::shared_ptr<const std::string>& bytes);
   // The answer for a slot; moves what is ready at the front to the output.
   void Fill(uint64_t slot, std::string_view reply);
   void Fill(uint64_t slot, std::string&& reply);
@@ -129,6 +162,8 @@ class Session {
   const uint64_t id_;
   const SessionKind kind_;
   OutputBuffer output_;
+  std::unique_ptr<OutputBuffer> held_;  // pushes until the stream's reply is whole
+  void ReleasePushes();
 
   // A ring; its size is 0 or a power of two. Slot numbers count up over the session's life.
   std::vector<Slot> slots_;
@@ -137,7 +172,7 @@ class Session {
   size_t slot_bytes_ = 0;
 
   // The Dispatcher's books.
-  enum class Wait : uint8_t { kNone, kReads, kLog, kPause };
+  enum class Wait : uint8_t { kNone, kReads, kLog, kPause, kReplies };
   uint32_t in_log_ = 0;            // commands in batches, unanswered
   uint32_t reads_queued_ = 0;      // reads of this turn that wait for their View
   uint32_t reads_waiting_ = 0;     // reads of earlier turns that wait for permission

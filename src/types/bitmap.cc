@@ -138,7 +138,7 @@ class OpenBits {
     if (bytes > kMaxStringBytes) return Status(Code::kStringTooLong);
     if (found != nullptr) value_ = found->payload();
     // What has been open for bits is raw, also when no bit changed.
-    changed_ = found == nullptr || found->header().form != StringForm::kRaw;
+    renewed_ = found == nullptr || found->header().form != StringForm::kRaw;
     if (bytes > value_.size()) {
       value_.resize(bytes, '\0');
       changed_ = true;
@@ -154,8 +154,10 @@ class OpenBits {
     changed_ = true;
   }
 
+  bool changed() const { return changed_; }
+
   void Save() {
-    if (!changed_) return;
+    if (!changed_ && !renewed_) return;
     const Record* found = key_.found();
     key_.Put(Type::kString, StringForm::kRaw,
              found != nullptr ? found->header().deadline_ms : std::nullopt, value_);
@@ -164,7 +166,8 @@ class OpenBits {
  private:
   WritableKey key_;
   std::string value_;
-  bool changed_ = false;
+  bool changed_ = false;  // has other bits, or more
+  bool renewed_ = false;  // has another form
 };
 
 }  // namespace
@@ -178,6 +181,7 @@ Result<bool> SetBit(Txn& txn, int db, std::string_view key, uint64_t offset, boo
   const unsigned byte = ByteAt(bits.value(), offset / 8);
   bits.SetByte(offset / 8, static_cast<uint8_t>(bit ? byte | mask : byte & ~mask));
   bits.Save();
+  if (bits.changed()) txn.events().Notify(engine::kNotifyString, "setbit", db, key);
   return old;
 }
 
@@ -333,6 +337,7 @@ Result<BitfieldResults> ApplyBitfield(Txn& txn, int db, std::string_view key,
   RETURN_IF_ERROR(bits.Load((end + 7) / 8));
   BitfieldResults results;
   results.reserve(operations.size());
+  bool stored_any = false;
   for (const BitfieldOperation& operation : operations) {
     const int64_t old =
         NumberOf(operation, LoadField(bits.value(), operation.offset, operation.bits));
@@ -341,12 +346,17 @@ Result<BitfieldResults> ApplyBitfield(Txn& txn, int db, std::string_view key,
       const std::optional<int64_t> stored = Fit(operation, Wanted(operation, old));
       if (stored) {
         StoreField(&bits, operation.offset, operation.bits, static_cast<uint64_t>(*stored));
+        stored_any = true;
       }
       if (!stored || operation.kind == BitfieldOperation::Kind::kIncrement) result = stored;
     }
     results.push_back(result);
   }
   bits.Save();
+  // A string that only grew, since no field fitted, is not told, as in Redis.
+  if (stored_any && bits.changed()) {
+    txn.events().Notify(engine::kNotifyString, "setbit", db, key);
+  }
   return results;
 }
 

@@ -409,7 +409,10 @@ size_t DeleteExpiredFields(engine::Txn& txn, std::string_view meta_key, int64_t 
   Result<WritableHash> hash = WritableHash::Open(txn, place->db, place->key);
   if (!hash.ok() || hash->field_deadline_ms() != field_deadline_ms) return 0;
   const size_t erased = hash->EraseExpired(limit);
+  const bool empty = hash->size() == 0;
   hash->Save();
+  txn.events().Notify(engine::kNotifyHash, "hexpired", place->db, place->key);
+  if (empty) txn.events().Notify(engine::kNotifyGeneric, "del", place->db, place->key);
   return erased;
 }
 

@@ -305,15 +305,16 @@ uint64_t VersionOf(const View& view, int db, std::string_view key) {
 }
 
 WritableKey::WritableKey(Txn& txn, int db, std::string_view key)
-    : txn_(txn), meta_key_(MetaKey(PrefixOf(txn, db), key)) {
-  Load();
-  if (Passed(deadline_ms_, txn_.now_ms())) Delete();
+    : WritableKey(txn, MetaKey(PrefixOf(txn, db), key), db) {
+  if (Passed(deadline_ms_, txn_.now_ms())) Expire();
 }
 
-WritableKey::WritableKey(Txn& txn, std::string meta_key)
-    : txn_(txn), meta_key_(std::move(meta_key)) {
+WritableKey::WritableKey(Txn& txn, std::string meta_key, int db)
+    : txn_(txn), db_(db), meta_key_(std::move(meta_key)) {
   Load();
 }
+
+void WritableKey::Tell() { txn_.events().Touch(db_, UserKeyOf(meta_key_)); }
 
 void WritableKey::Load() {
   // Never so short that they lie in the string object: views into them survive its moves.
@@ -352,6 +353,8 @@ void WritableKey::Follow(bool exists, const Header& header, uint64_t collection_
 
 void WritableKey::Put(const Header& header, std::string_view payload) {
   if (Passed(header.deadline_ms, txn_.now_ms())) {
+    // Redis stores it, and deletes it when it is next looked for.
+    if (!exists_) txn_.events().NotifyNew(db_, UserKeyOf(meta_key_));
     Delete();
     return;
   }
@@ -361,7 +364,10 @@ void WritableKey::Put(const Header& header, std::string_view payload) {
   stored.version = txn_.NewVersion();
   // `payload` may point into found_, which therefore stays.
   txn_.Put(Family::kMeta, meta_key_, Record::Encode(stored, payload));
+  const bool is_new = !exists_;
   Follow(true, stored, id);
+  Tell();
+  if (is_new) txn_.events().NotifyNew(db_, UserKeyOf(meta_key_));
 }
 
 void WritableKey::SetDeadline(std::optional<int64_t> deadline_ms) {
@@ -376,10 +382,21 @@ void WritableKey::Delete() {
   Release();
 }
 
+void WritableKey::Vacate() {
+  if (exists_) txn_.events().Vacated(db_, UserKeyOf(meta_key_));
+  Delete();
+}
+
+void WritableKey::Expire() {
+  Delete();
+  txn_.events().Notify(engine::kNotifyExpired, "expired", db_, UserKeyOf(meta_key_));
+}
+
 void WritableKey::Release() {
   if (!exists_) return;
   txn_.Delete(Family::kMeta, meta_key_);
   Follow(false, Header(), 0);
+  Tell();
   found_.reset();
 }
 
@@ -388,6 +405,7 @@ void Rename(Txn& txn, int db, std::string_view from, int to_db, std::string_view
   WritableKey source(txn, db, from);
   WritableKey target(txn, to_db, to);
   CHECK(source.found() != nullptr);
+  if (target.found() != nullptr) txn.events().NotifyNew(to_db, to);
   target.Put(source.found()->header(), source.found()->payload());
   source.Release();
 }
@@ -404,7 +422,9 @@ void Copy(Txn& txn, int db, std::string_view from, int to_db, std::string_view t
     PutBig64(&copy_id, copy);
     payload.replace(1, copy_id.size(), copy_id);
   }
-  WritableKey(txn, to_db, to).Put(source->header(), payload);
+  WritableKey target(txn, to_db, to);
+  if (target.found() != nullptr) txn.events().NotifyNew(to_db, to);
+  target.Put(source->header(), payload);
 }
 
 KeyCounts DatabaseCounts(const View& view, int db) { return view.Counts(PrefixOf(view, db)); }
@@ -429,6 +449,19 @@ uint64_t Scan(const View& view, int db, uint64_t cursor, uint64_t count,
 }
 
 namespace {
+
+std::unique_ptr<engine::Iterator> SlotIterator(const View& view, int db, int slot) {
+  CHECK(slot >= 0 && slot < kSlots);
+  constexpr int kShift = 64 - kSlotBits;
+  const uint8_t prefix = PrefixOf(view, db);
+  const std::string lower = HashBound(prefix, static_cast<uint64_t>(slot) << kShift);
+  auto it = view.NewIterator(Family::kMeta, lower,
+                             slot + 1 == kSlots
+                                 ? PrefixRangeEnd(prefix)
+                                 : HashBound(prefix, static_cast<uint64_t>(slot + 1) << kShift));
+  it->Seek(lower);
+  return it;
+}
 
 // A key whose hash begins with some random bits: those that do are few, and drawing again in
 // proportion to their number makes each key as likely as any other. None where hash tags have
@@ -459,6 +492,20 @@ std::optional<std::string> DrawKey(const View& view, uint8_t prefix, uint64_t ke
 }
 
 }  // namespace
+
+uint64_t CountKeysInSlot(const View& view, int db, int slot) {
+  uint64_t count = 0;
+  for (auto it = SlotIterator(view, db, slot); it->Valid(); it->Next()) ++count;
+  return count;
+}
+
+std::vector<std::string> KeysInSlot(const View& view, int db, int slot, uint64_t limit) {
+  std::vector<std::string> keys;
+  for (auto it = SlotIterator(view, db, slot); it->Valid() && keys.size() < limit; it->Next()) {
+    keys.emplace_back(UserKeyOf(it->key()));
+  }
+  return keys;
+}
 
 std::optional<std::string> RandomKey(const View& view, int db, Random random) {
   constexpr uint64_t kFewKeys = 64;
@@ -511,6 +558,7 @@ void SwapDatabases(Txn& txn, int a, int b) {
   engine::DatabaseMap map = txn.databases();
   std::swap(map.prefix[a], map.prefix[b]);
   txn.SetDatabases(map);
+  for (int db : {a, b}) txn.events().TouchDatabase(db);
 }
 
 namespace {
@@ -526,6 +574,7 @@ std::optional<uint8_t> UnusedPrefix(const View& view) {
 }
 
 void DeleteOneByOne(Txn& txn, int db) {
+  engine::Events::Mute mute(&txn.events());
   std::vector<std::string> keys;
   const uint8_t prefix = PrefixOf(txn, db);
   {
@@ -540,6 +589,7 @@ void DeleteOneByOne(Txn& txn, int db) {
 }  // namespace
 
 void FlushDatabase(Txn& txn, int db) {
+  txn.events().TouchDatabase(db);
   const uint8_t old_prefix = PrefixOf(txn, db);
   const int64_t keys = txn.Counts(old_prefix).keys;
   const int64_t spread = txn.Counts(old_prefix).spread;
@@ -691,11 +741,11 @@ std::optional<KeyPlace> FindPlace(const View& view, std::string_view meta_key) {
 bool DeleteIfExpired(Txn& txn, std::string_view meta_key, int64_t deadline_ms) {
   CHECK_GE(meta_key.size(), kMetaKeyHead);
   // A flushed database's key is dead already, and its range must not be touched any more.
-  if (!IsLive(txn, static_cast<uint8_t>(meta_key[0]))) return false;
-  if (deadline_ms > txn.now_ms()) return false;
-  WritableKey key(txn, std::string(meta_key));
+  const std::optional<KeyPlace> place = FindPlace(txn, meta_key);
+  if (!place || deadline_ms > txn.now_ms()) return false;
+  WritableKey key(txn, std::string(meta_key), place->db);
   if (key.found() == nullptr || key.found()->header().deadline_ms != deadline_ms) return false;
-  key.Delete();
+  key.Expire();
   return true;
 }
 

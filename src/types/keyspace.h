@@ -115,6 +115,8 @@ class WritableKey {
   void SetDeadline(std::optional<int64_t> deadline_ms);
   // Nothing when absent.
   void Delete();
+  // The same, but the key gets another value at once: subscribers hear of no new key.
+  void Vacate();
   // The same, but the elements stay: another key has them now.
   void Release();
 
@@ -122,11 +124,14 @@ class WritableKey {
 
  private:
   friend bool DeleteIfExpired(engine::Txn& txn, std::string_view meta_key, int64_t deadline_ms);
-  WritableKey(engine::Txn& txn, std::string meta_key);
+  WritableKey(engine::Txn& txn, std::string meta_key, int db);
   void Load();
+  void Tell();
+  void Expire();
   void Follow(bool exists, const Header& header, uint64_t collection_id);
 
   engine::Txn& txn_;
+  const int db_;
   const std::string meta_key_;
   std::optional<Record> found_;
   // What stands in the Txn now.
@@ -153,6 +158,12 @@ engine::KeyCounts DatabaseCounts(const engine::View& view, int db);
 // Cursors fit into 53 bits, which is what clients that read numbers as doubles can carry.
 uint64_t Scan(const engine::View& view, int db, uint64_t cursor, uint64_t count,
               const std::function<void(std::string_view key, const Header& header)>& visit);
+
+// Of one slot of Redis Cluster (base/crc16.h), at the cost of its keys. As in Redis expired keys
+// that are not deleted yet are among them.
+uint64_t CountKeysInSlot(const engine::View& view, int db, int slot);
+// At most `limit` of them, in the order of SCAN.
+std::vector<std::string> KeysInSlot(const engine::View& view, int db, int slot, uint64_t limit);
 
 // None when there is no key. Uniform among few keys, nearly so among many.
 std::optional<std::string> RandomKey(const engine::View& view, int db, Random random);

@@ -128,7 +128,7 @@ Result<WritableSet> WritableSet::Open(engine::Txn& txn, int db, std::string_view
 }
 
 WritableSet WritableSet::Replace(engine::Txn& txn, int db, std::string_view key) {
-  WritableKey(txn, db, key).Delete();
+  WritableKey(txn, db, key).Vacate();
   return std::move(*Open(txn, db, key));
 }
 

@@ -600,7 +600,7 @@ void WritableSortedSet::Save() {
 
 void StoreSortedSet(engine::Txn& txn, int db, std::string_view key,
                     std::vector<ScoredMember> members) {
-  WritableKey(txn, db, key).Delete();
+  WritableKey(txn, db, key).Vacate();
   if (members.empty()) return;
   std::sort(members.begin(), members.end(),
             [](const ScoredMember& a, const ScoredMember& b) { return StandsBefore(a, b); });

@@ -84,18 +84,6 @@ Result<SetOutcome> SetString(Txn& txn, int db, std::string_view key, std::string
   return outcome;
 }
 
-void SetStrings(Txn& txn, int db, std::span<const KeyValue> pairs) {
-  for (const KeyValue& pair : pairs) WritableKey(txn, db, pair.first).PutString(pair.second);
-}
-
-bool SetStringsIfAbsent(Txn& txn, int db, std::span<const KeyValue> pairs) {
-  for (const KeyValue& pair : pairs) {
-    if (WritableKey(txn, db, pair.first).found() != nullptr) return false;
-  }
-  SetStrings(txn, db, pairs);
-  return true;
-}
-
 Result<std::string> TakeString(Txn& txn, int db, std::string_view key) {
   WritableKey target(txn, db, key);
   if (target.found() == nullptr) return Status::NotFound();

@@ -4,10 +4,8 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/status.h"
@@ -43,12 +41,6 @@ struct SetOutcome {
 };
 Result<SetOutcome> SetString(engine::Txn& txn, int db, std::string_view key, std::string_view value,
                              const SetOptions& options);
-
-using KeyValue = std::pair<std::string_view, std::string_view>;
-// In order: of a key that comes twice the last value stays.
-void SetStrings(engine::Txn& txn, int db, std::span<const KeyValue> pairs);
-// False, and nothing done, when one of the keys exists.
-bool SetStringsIfAbsent(engine::Txn& txn, int db, std::span<const KeyValue> pairs);
 
 // The old value, and the key is gone. kNotFound, kWrongType.
 Result<std::string> TakeString(engine::Txn& txn, int db, std::string_view key);

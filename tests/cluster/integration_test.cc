@@ -215,5 +215,33 @@ TEST(IntegrationTest, IdleClientsAreClosedAfterTheirTimeoutAndBusyOnesAreNot) {
   ::close(half);
 }
 
+TEST(IntegrationTest, WaitWaitsForTheSlowestNodeOnWhateverNodeItIsSaid) {
+  Cluster cluster(3);
+  cluster.StartAll();
+  ASSERT_TRUE(cluster.WaitReady());
+  for (int i = 0; i < 3; ++i) {
+    Client client(cluster.node(i).redis_port());
+    ASSERT_TRUE(client.Run({"SET", "k", std::to_string(i)}).ok());
+    const Reply all = client.Run({"WAIT", "2", "0"});
+    EXPECT_EQ(all.integer, 2) << "node " << i + 1 << ": " << all.ToString();
+  }
+  const int leader = cluster.WaitLeader();
+  ASSERT_GE(leader, 0);
+  const int slow = cluster.Other(leader);
+  cluster.node(slow).Pause();
+  for (int i = 0; i < 3; ++i) {
+    if (i == slow) continue;
+    Client client(cluster.node(i).redis_port());
+    ASSERT_TRUE(client.Run({"SET", "k", "slow"}).ok());
+    EXPECT_EQ(client.Run({"WAIT", "2", "100"}).integer, 1) << "node " << i + 1;
+    EXPECT_EQ(client.Run({"WAIT", "1", "0"}).integer, 1) << "node " << i + 1;
+  }
+  Client waiting(cluster.node(leader).redis_port());
+  waiting.Append({"WAIT", "2", "0"});
+  ASSERT_TRUE(waiting.Flush());
+  cluster.node(slow).Resume();
+  EXPECT_EQ(waiting.Receive().integer, 2);
+}
+
 }  // namespace
 }  // namespace metastore::cluster_test

@@ -242,11 +242,11 @@ TEST_F(ListCommandsTest, BlockingCommandsActAtOnce) {
   for (const std::vector<std::string>& words :
        std::vector<std::vector<std::string>>{{"BLPOP", "none", "0"},
                                              {"BRPOP", "none", "l", "1"},
-                                             {"BLMOVE", "none", "l", "LEFT", "LEFT", "1"},
-                                             {"BRPOPLPUSH", "none", "l", "1"},
                                              {"BLMPOP", "1", "1", "none", "LEFT"}}) {
     EXPECT_EQ(RunRaw(words), "*-1\r\n");
   }
+  EXPECT_EQ(RunRaw({"BLMOVE", "none", "l", "LEFT", "LEFT", "1"}), "$-1\r\n");
+  EXPECT_EQ(RunRaw({"BRPOPLPUSH", "none", "l", "1"}), "$-1\r\n");
   Run({"SET", "s", "v"});
   EXPECT_EQ(Run({"BLPOP", "none", "s", "k", "0"}), kWrongType);
   EXPECT_EQ(Run({"BLPOP", "k", "s", "0"}), Bulks({"k", "c"}));

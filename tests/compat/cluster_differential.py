@@ -96,7 +96,7 @@ def main():
     parser.add_argument("--groups", nargs="+", choices=[group.name for group in GROUPS])
     options = parser.parse_args()
     # Times of the two servers run apart while nobody leads.
-    options.tolerance_ms, options.differences = 10000, 1
+    options.tolerance_ms, options.differences, options.events = 10000, 1, None
     servers.end_on_signals()
     print(f"seed {options.seed}", flush=True)
     with servers.Servers("metastore-differential-") as running:

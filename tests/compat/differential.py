@@ -9,6 +9,8 @@ byte after decoding, except where a group has a rule of its own: replies without
 ones, times, which may differ by --tolerance-ms. Errors that quote an argument with control bytes
 are compared up to the quote: Redis cuts such an argument at its first zero byte.
 
+With --events both servers publish keyspace events, which must be the same in the same order.
+
 The exit code is 0 when no reply differed, 1 when one did, 2 when a server could not be used. The
 seed is printed and replays the commands.
 """
@@ -80,6 +82,41 @@ class Connection:
         return self.read()
 
 
+class Listener:
+    """Hears the keyspace events of both servers."""
+
+    MARK = b"end of the batch"
+
+    def __init__(self, addresses, classes):
+        self.connections = [Connection(address, name)
+                            for address, name in zip(addresses, ("reference", "tested"))]
+        self.marks = 0
+        for address, connection in zip(addresses, self.connections):
+            setter = Connection(address, connection.name)
+            if setter.call("CONFIG", "SET", "notify-keyspace-events", classes)[0] != "+":
+                raise Failure(f"{connection.name} does not know these classes of events")
+            connection.call("PSUBSCRIBE", "__key*@*__:*")
+            connection.call("SUBSCRIBE", self.MARK)
+
+    def take(self, pair):
+        """The events since the last call, of each server; those of expiry have a time of their own."""
+        self.marks += 1
+        mark = b"%d" % self.marks
+        pair.call("PUBLISH", self.MARK, mark)
+        told = []
+        for connection in self.connections:
+            events = []
+            while True:
+                _, parts = connection.read()
+                words = [part[1] for part in parts]
+                if words == [b"message", self.MARK, mark]:
+                    break
+                if words[3] != b"expired" and not words[2].endswith(b"__:expired"):
+                    events.append((words[2], words[3]))
+            told.append(events)
+        return told
+
+
 class Pair:
     """A connection to each server, in the same protocol and database."""
 
@@ -121,6 +158,7 @@ class Run:
         names = {group.name for group in self.mix.groups}
         self.with_strings = {"string", "generic"} <= names
         self.history = deque(maxlen=HISTORY)
+        self.listener = Listener(addresses, options.events) if options.events else None
         self.sent = 0
         self.differences = 0
         self.reset()
@@ -128,6 +166,8 @@ class Run:
     def reset(self):
         self.pairs[0].call("FLUSHALL")
         self.history.clear()
+        if self.listener:
+            self.listener.take(self.pairs[0])
 
     def report(self, pair, command, replies):
         self.differences += 1
@@ -152,7 +192,27 @@ class Run:
             if not self.agree(command, a, b):
                 self.report(pair, command, (a, b))
                 return False
-        return True
+        return self.compare_events(pair, commands)
+
+    def compare_events(self, pair, commands):
+        if not self.listener:
+            return True
+        reference, tested = self.listener.take(pair)
+        if reference == tested:
+            return True
+        i = 0
+        while i < min(len(reference), len(tested)) and reference[i] == tested[i]:
+            i += 1
+        self.differences += 1
+        print(f"\ndifference {self.differences} of events after {self.sent} commands, "
+              f"RESP{pair.protocol}, database {pair.db}")
+        print(f"  equal      {reference[max(0, i - 4):i]}")
+        print(f"  reference  {reference[i:i + 4]}")
+        print(f"  tested     {tested[i:i + 4]}")
+        print("  commands and replies of the reference:")
+        for db, command, reply in list(self.history)[-len(commands):]:
+            print(f"    {show(command)}  ->  {reply!r}"[:200])
+        return False
 
     def agree(self, command, a, b):
         if a[0] == "-" and b[0] == "-" and any(
@@ -245,6 +305,8 @@ def main():
     parser.add_argument("--seed", type=int, default=random.randrange(2**32))
     parser.add_argument("--tolerance-ms", type=int, default=2000)
     parser.add_argument("--differences", type=int, default=5, help="stop after so many")
+    parser.add_argument("--events", metavar="CLASSES",
+                        help="compare keyspace events of these classes, too: KEA, or KEAn")
     parser.add_argument("--groups", nargs="+", choices=[group.name for group in GROUPS],
                         help="these alone; all without it")
     options = parser.parse_args()

@@ -17,7 +17,7 @@ def compare(node_and_servers):
     try:
         script = pathlib.Path(__file__).resolve().parent / "differential.py"
         out = output_of([sys.executable, script, f"{HOST}:{reference.port}", f"{HOST}:{node.port}",
-                         "--commands", COMMANDS], codes=(0, 1, 2), timeout_s=90).decode()
+                         "--commands", COMMANDS, "--events", "KEAn"], codes=(0, 1, 2), timeout_s=90).decode()
         if " 0 differences" not in out.splitlines()[-1]:
             raise Failure(out)
     finally:
@@ -32,4 +32,5 @@ def compare_through_kills(_):
 
 CLUSTER_CHECK = Check(f"cluster_differential.py, {CLUSTER_COMMANDS} commands through a follower, "
                       f"{KILLS} leaders killed, replicas end byte-identical", compare_through_kills)
-CHECK = Check(f"differential.py, {COMMANDS} random commands as redis-server answers them", compare)
+CHECK = Check(f"differential.py, {COMMANDS} random commands as redis-server answers them, with the "
+              "same keyspace events", compare)

@@ -31,8 +31,11 @@ import http_checks  # noqa: F401
 import node_checks  # noqa: F401
 import cluster_checks
 import command_info_check
+import conversations_check
 import differential_check
 import dump_check
+import failover_checks
+import push_checks
 import servers
 
 
@@ -90,6 +93,8 @@ def main():
             report.run_all(nodes[0])
             report.run(command_info_check.CHECK, (nodes[0], running))
             report.run(dump_check.CHECK, (nodes[0], running))
+            report.run(push_checks.CHECK, (nodes[0], running))
+            report.run(conversations_check.CHECK, (nodes[0], running))
             report.run(differential_check.CHECK, (nodes[0], running))
             report.run(alive, nodes)
             running.stop(nodes)
@@ -103,6 +108,11 @@ def main():
             report.run(cluster_checks.STOP_ONE, nodes)
             running.stop(nodes)
             report.run(differential_check.CLUSTER_CHECK, nodes)
+            nodes = running.metastore(3, "discovery", extra=failover_checks.OPTIONS)
+            for check in failover_checks.ALL:
+                report.run(check, (nodes[0], nodes, running))
+            report.run(alive, nodes)
+            running.stop(nodes)
     print(f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped")
     return 1 if report.failed or not report.passed else 0
 

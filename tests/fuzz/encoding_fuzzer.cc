@@ -7,6 +7,7 @@
 #include "engine/log_codec.h"
 #include "engine/system_keys.h"
 #include "raft/types.h"
+#include "replica/topology.h"
 #include "tests/fuzz/fuzzer.h"
 #include "tests/support/memory_txn.h"
 #include "types/hash.h"
@@ -228,6 +229,14 @@ void CheckSortedSet(std::string_view input) {
   writable->Save();
 }
 
+void CheckTopology(std::string_view input) {
+  namespace replica = metastore::replica;
+  std::optional<replica::Topology> topology = replica::DecodeTopology(input);
+  if (topology) {
+    FUZZ_CHECK(replica::DecodeTopology(replica::EncodeTopology(*topology)) == topology);
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -235,7 +244,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static constexpr void (*kChecks[])(std::string_view) = {
       CheckApplied,    CheckDatabases, CheckCounts,    CheckIdentity,  CheckRecord,
       CheckMembership, CheckHardState, CheckStart,     CheckEntryHead, CheckHash,
-      CheckSet,        CheckList,      CheckSortedSet, CheckStream,
+      CheckSet,        CheckList,      CheckSortedSet, CheckStream,    CheckTopology,
   };
   kChecks[metastore::fuzz::TakeNumber(&input, 1) % std::size(kChecks)](input);
   return 0;

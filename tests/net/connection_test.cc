@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <chrono>
+#include <future>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/net/node.h"
@@ -155,7 +158,7 @@ TEST(ConnectionTest, AClientThatDoesNotReadIsNotServedAndHoldsLittleMemory) {
 
 TEST(ConnectionTest, ClientOutputBufferLimitCloses) {
   server::Limits limits;
-  limits.output_hard_bytes = 1 << 20;
+  limits.output.hard_bytes = 1 << 20;
   Node node(limits);
   node.Start();
   Socket socket(node.loops->redis_port(), 4096);
@@ -276,6 +279,35 @@ TEST(ConnectionTest, QuitAndTheEndOfInputBehindALargeReplyWaitForIt) {
   EXPECT_EQ(ends.ReceiveAll().size(), 2 * LargeReplyBytes(20'000) + 7);
 }
 
+TEST(ConnectionTest, AClientThatGoesWhileItWaitsTakesNothingFromOthers) {
+  Node node;
+  node.Start();
+  Socket other(node.loops->redis_port());
+  for (const char* behind : {"", "PING\r\n", "PING\r\nunfinis"}) {
+    Socket waits(node.loops->redis_port());
+    waits.Send(std::string("BLPOP k 0\r\n") + behind);
+    waits.HalfClose();
+    EXPECT_EQ(waits.ReceiveAll(), "") << behind;
+    other.Send("RPUSH k a\r\nLPOP k\r\n");
+    other.Expect(":1\r\n$1\r\na\r\n");
+  }
+}
+
+TEST(ConnectionTest, WhatIsSentBehindACommandThatWaitsIsDoneAfterIt) {
+  Node node;
+  node.Start();
+  Socket other(node.loops->redis_port()), waits(node.loops->redis_port());
+  const std::string value(1 << 20, 'v');
+  waits.Send("BLPOP k 0\r\n");
+  std::thread sends([&] {
+    waits.Send("PING\r\n" + Command({"SET", "s", value}) + "BLPOP k 0\r\nPING\r\n");
+  });
+  other.Send("RPUSH k a b\r\n");
+  other.Expect(":2\r\n");
+  waits.Expect("*2\r\n$1\r\nk\r\n$1\r\na\r\n+PONG\r\n+OK\r\n*2\r\n$1\r\nk\r\n$1\r\nb\r\n+PONG\r\n");
+  sends.join();
+}
+
 TEST(ConnectionTest, AClientThatGoesOrIsKilledInALargeReplyEndsIt) {
   Node node;
   node.Start();
@@ -354,6 +386,26 @@ TEST(ListenerTest, APortInUseIsASentence) {
   ASSERT_FALSE(again.ok());
   EXPECT_EQ(again.status().message(),
             "cannot listen on 127.0.0.1 port " + std::to_string(port) + ": Address already in use");
+}
+
+TEST(ConnectionTest, ApplyWaitsForALoopThatHasTooManyEventsToHandle) {
+  Node node;
+  node.replica.interest().AddMessages(1);
+  engine::Events gathered;
+  gathered.set_interest(&node.replica.interest());
+  gathered.Publish("channel", std::string(kMaxWaitingEventBytes, 'x'));
+  const std::shared_ptr<const engine::CommitEvents> events = gathered.Take(1);
+  replica::LaneSink* sink = node.replica.sink(0);
+  sink->AwaitRoomForEvents();
+  sink->Deliver(events);
+  std::future<void> apply = std::async(std::launch::async, [sink] { sink->AwaitRoomForEvents(); });
+  EXPECT_EQ(apply.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+  node.Start();
+  apply.get();
+  // A loop that has ended takes none, and lets nobody wait.
+  node.Stop();
+  sink->Deliver(events);
+  sink->AwaitRoomForEvents();
 }
 
 }  // namespace

@@ -14,15 +14,12 @@
 #include <string>
 
 #include "tests/raft/test_cluster.h"
+#include "tests/support/sanitized.h"
 
 namespace metastore::raft {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
+using test::kSanitized;
 
 constexpr uint64_t kMutantSeeds = 5000;
 

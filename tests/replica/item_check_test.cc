@@ -41,8 +41,31 @@ TEST(ItemCheckTest, WhatNodesForwardIsTaken) {
                              {ItemKind::kReclaim, {}},
                              {ItemKind::kExpireFields, {"123456789key", "1000"}}})));
   EXPECT_TRUE(Accepts(Batch({{ItemKind::kWrite, {"SET", "k", "v"}}}, 3, 15)));
+  EXPECT_TRUE(Accepts(Batch({{ItemKind::kTopology, {"lead", "1", "2"}}})));
   // Of a batch whose client has its answer only the place is left.
   EXPECT_TRUE(Accepts(EncodeBatch({kFrom, 1, 1, 0, 1, 0}, {})));
+}
+
+std::string Transaction(const std::vector<std::pair<ItemKind, Args>>& items,
+                        const std::vector<WatchedKey>& watched = {}) {
+  BatchBuilder commands, builder;
+  for (const auto& [kind, args] : items) commands.Add(kind, 2, 0, args);
+  builder.AddTransaction(2, watched, &commands);
+  return EncodeBatch({kFrom, 1, 1, 0, 1, 1}, builder.Take());
+}
+
+TEST(ItemCheckTest, ATransactionHoldsCommandsThatCanRun) {
+  EXPECT_TRUE(Accepts(Transaction({})));
+  EXPECT_TRUE(Accepts(Transaction(
+      {{ItemKind::kWrite, {"SET", "k", "v"}}, {ItemKind::kRead, {"GET", "k"}}}, {{0, 7, "w"}})));
+  EXPECT_FALSE(Accepts(Transaction({{ItemKind::kWrite, {"NOSUCHCOMMAND", "k"}}})));
+  EXPECT_FALSE(Accepts(Transaction({{ItemKind::kRead, {"SET", "k", "v"}}})));
+  EXPECT_FALSE(Accepts(Transaction({{ItemKind::kReclaim, {}}})));
+  EXPECT_FALSE(Accepts(Transaction({{ItemKind::kTransaction, {"", ""}}}))) << "one in another";
+  EXPECT_FALSE(Accepts(Batch({{ItemKind::kTransaction, {""}}})));
+  EXPECT_FALSE(Accepts(Batch({{ItemKind::kTransaction, {"", "", ""}}})));
+  EXPECT_FALSE(Accepts(Batch({{ItemKind::kTransaction, {"short", ""}}})));
+  EXPECT_FALSE(Accepts(Batch({{ItemKind::kTransaction, {"", "short"}}})));
 }
 
 TEST(ItemCheckTest, WhatNoReplicaCouldRunIsRefused) {
@@ -52,6 +75,8 @@ TEST(ItemCheckTest, WhatNoReplicaCouldRunIsRefused) {
   EXPECT_FALSE(Accepts(Batch({{ItemKind::kWrite, {"APPEND", "k", "v", "w"}}})));
   EXPECT_FALSE(Accepts(Batch({{ItemKind::kWrite, {"GET", "k"}}})));
   EXPECT_FALSE(Accepts(Batch({{ItemKind::kRead, {"SET", "k", "v"}}})));
+  EXPECT_FALSE(Accepts(Batch({{ItemKind::kTopology, {"lead", "1"}}})));
+  EXPECT_FALSE(Accepts(Batch({{ItemKind::kTopology, {"lead", "1", "1234"}}}))) << "of another node";
   EXPECT_FALSE(Accepts(Batch({{ItemKind::kExpire, {"123456789key"}}})));
   EXPECT_FALSE(Accepts(Batch({{ItemKind::kExpire, {"12345678", "1000"}}})));
   EXPECT_FALSE(Accepts(Batch({{ItemKind::kExpire, {"123456789key", "soon"}}})));

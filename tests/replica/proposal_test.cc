@@ -28,6 +28,42 @@ TEST(ProposalTest, AnEntryHasTheseBytes) {
                                1 + 8 + 8 + 1 + 6 + 10));
 }
 
+TEST(ProposalTest, ATransactionHasTheseBytes) {
+  BatchBuilder commands, builder;
+  commands.Add(ItemKind::kWrite, 2, 3, Args{"DEL", "k"});
+  commands.Add(ItemKind::kRead, 3, 4, Args{"GET"});
+  builder.AddTransaction(2, {{1, 0x0506, "w"}}, &commands);
+  EXPECT_EQ(builder.count(), 1u);
+  EXPECT_EQ(commands.count(), 0u);
+  EXPECT_EQ(builder.Take(), std::string("\x05\x02\0\x02"
+                                        "\x0b"  // watched keys
+                                        "\x01\0\0\0\0\0\0\x05\x06\x01w"
+                                        "\x12"  // items
+                                        "\0\x02\x03\x02\x03"
+                                        "DEL\x01k"
+                                        "\x01\x03\x04\x01\x03GET",
+                                        4 + 1 + 11 + 1 + 18));
+}
+
+TEST(ProposalTest, AWatchedKeyIsCheckedByteForByte) {
+  const std::string whole("\x01\0\0\0\0\0\0\x05\x06\x01w", 11);
+  std::string_view in = whole;
+  WatchedKeyView watched;
+  ASSERT_TRUE(TakeWatchedKey(&in, &watched).ok());
+  EXPECT_EQ(watched.db, 1);
+  EXPECT_EQ(watched.version, 0x0506u);
+  EXPECT_EQ(watched.key, "w");
+  EXPECT_EQ(TakeWatchedKey(&in, &watched).code(), Code::kNotFound);
+  for (size_t size = 1; size < whole.size(); ++size) {
+    in = std::string_view(whole).substr(0, size);
+    EXPECT_EQ(TakeWatchedKey(&in, &watched).code(), Code::kCorruption) << size;
+  }
+  std::string far = whole;
+  far[0] = engine::kDatabases;
+  in = far;
+  EXPECT_EQ(TakeWatchedKey(&in, &watched).code(), Code::kCorruption);
+}
+
 TEST(ProposalTest, WhatWasPutInComesOutInOrder) {
   std::string entry;
   BeginEntry(1000, 42, &entry);

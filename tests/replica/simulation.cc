@@ -8,6 +8,11 @@
 #include "base/parse.h"
 #include "commands/command_spec.h"
 #include "raft/membership.h"
+#include "replica/check.h"
+#include "replica/item_check.h"
+#include "tests/replica/collection_load.h"
+#include "tests/replica/witness.h"
+#include "types/keyspace.h"
 
 namespace metastore::replica {
 namespace {
@@ -15,16 +20,9 @@ namespace {
 constexpr int64_t kTickNs = 10'000'000;
 constexpr int kKeys = 3;
 constexpr int kClientsPerNode = 3;
-
-const commands::CommandSpec* FindCommand(std::string_view name) {
-  for (std::span<const commands::CommandSpec> group :
-       {commands::StringCommands(), commands::GenericCommands()}) {
-    for (const commands::CommandSpec& spec : group) {
-      if (EqualsIgnoreCase(spec.name, name)) return &spec;
-    }
-  }
-  return nullptr;
-}
+// Collections need more commands between two faults to become large.
+constexpr int kCollectionClientsPerNode = 8;
+constexpr uint64_t kCollectionCalm = 3;
 
 // What survives a crash.
 class Disk : public raft::LogReader {
@@ -82,12 +80,41 @@ class Disk : public raft::LogReader {
   }
 };
 
+// Of batches that no client waits for.
+constexpr uint64_t kTopologyTicket = 0;
+// Its records as the offline check reads them.
+class StoppedDisk : public engine::StoppedNode {
+ public:
+  explicit StoppedDisk(const testing_support::MemoryEngine& engine)
+      : view_(engine.Share(), /*now_ms=*/0), tables_(engine.tables()) {}
+  std::optional<engine::Identity> CheckIdentity() override { return std::nullopt; }
+  std::optional<engine::StoppedLog> CheckLog(const VisitEntry&) override { return std::nullopt; }
+  bool OpenDatabase() override { return true; }
+  bool ForEach(engine::Family family, const VisitRecord& visit) override {
+    for (const auto& [key, value] : tables_[family]) visit(key, value);
+    return true;
+  }
+  std::optional<std::string> Get(engine::Family family, std::string_view key) override {
+    std::string value;
+    if (!view_.Get(family, key, &value)) return std::nullopt;
+    return value;
+  }
+  const engine::View& view() const override { return view_; }
+
+ private:
+  const testing_support::MemoryView view_;
+  const testing_support::Tables& tables_;
+};
+
 class Simulation;
 
 struct Op {
   int key = 0;
   std::string token;     // empty: a read
   size_t must_hold = 0;  // bytes acknowledged or read when it was asked
+  // Where set, nothing of the above counts.
+  std::shared_ptr<const CollectionLoad::Operation> on_collections = nullptr;
+  bool expiry = false;  // a batch that the node makes for itself
 };
 
 // One running node; gone at a crash.
@@ -140,8 +167,11 @@ class Run : public DriverOutputs {
   void SyncSome(Random& random);
   void ApplySome(Random& random);
   void StartOps(Random& random);
+  void TellTopology(Random& random);
   void Flush();
   void ReceiveSnapshot(const raft::SnapshotMetadata& snapshot, testing_support::Tables tables);
+  // Something is due, or left of what was deleted.
+  bool NeedsExpiry() const;
   bool Idle() const { return appends_.empty() && reads_.empty() && changes_.empty(); }
   RaftDriver& driver() { return *driver_; }
   raft::Index applied() const { return state_machine_.applied().index; }
@@ -154,10 +184,16 @@ class Run : public DriverOutputs {
   };
   void ServeGranted();
   void ServeRead(uint64_t ticket);
+  void RequestRead(uint64_t ticket, Op op);
+  void StartOpOnCollections(Random& random);
+  void ProposeExpiry();
+  int64_t WallMs() const;
 
   Simulation* const simulation_;
   const raft::NodeId id_;
   Disk* const disk_;
+  // Of every other node's clients: what is gathered for them may change nothing.
+  engine::Interest interest_;
   StateMachine state_machine_;
   std::deque<PendingWrite> writes_;
   std::deque<raft::Entry> to_apply_;
@@ -171,6 +207,9 @@ class Run : public DriverOutputs {
   uint64_t next_ticket_ = 1;
   raft::Index commit_ = 0;
   int64_t lease_until_ns_ = 0;
+  int64_t last_expiry_ns_ = 0;
+  bool expiry_under_way_ = false;
+  int64_t expiry_floors_ms_[2] = {0, 0};  // of keys and of fields
   std::unique_ptr<RaftDriver> driver_;
 };
 
@@ -190,6 +229,7 @@ class Simulation {
     runs_.resize(static_cast<size_t>(options.nodes));
     paused_until_ns_.resize(static_cast<size_t>(options.nodes));
     acknowledged_.resize(kKeys);
+    if (options.witness) witness_.emplace(disks_.front()->membership, options.seed);
     for (int i = 0; i < Founders(); ++i) StartNode(i);
   }
 
@@ -202,12 +242,10 @@ class Simulation {
       if (!runs_[static_cast<size_t>(i)]) StartNode(i);
     }
     healing_ = true;
-    for (int step = 0; step < 200000 && result_.ok && !Quiet(); ++step) {
-      Step(false);
-      for (int i = 0; i < options_.nodes && step % 1000 == 0; ++i) {
-        if (!runs_[static_cast<size_t>(i)]) StartNode(i);
-      }
-    }
+    Settle();
+    // Everything has its deadline now, so that it can pass.
+    all_due_ = options_.collections;
+    if (all_due_) Settle();
     if (result_.ok && !Quiet()) Fail("no progress after all faults were healed");
     if (result_.ok) Judge();
     return result_;
@@ -242,6 +280,8 @@ class Simulation {
       std::erase_if(system,
                     [](const auto& row) { return row.first.starts_with(engine::kSessionPrefix); });
     }
+    testing_support::Table& data = tables[engine::Family::kData];
+    if (options_.lose_rows && !data.empty()) data.erase(std::prev(data.end()));
     ++result_.snapshots;
     bool lost = !healing_ && random_.OneIn(4);
     Put({from, from, 0, 0, 0, [to, lost, snapshot](Run& run) {
@@ -249,7 +289,8 @@ class Simulation {
          }});
     if (lost) return;
     Put({from, to, 0, 0, 0,
-         [snapshot, tables](Run& run) { run.ReceiveSnapshot(snapshot, tables); }});
+         [snapshot, shared = std::make_shared<const testing_support::Tables>(std::move(tables))](
+             Run& run) { run.ReceiveSnapshot(snapshot, *shared); }});
   }
 
   void SendChange(raft::NodeId from, raft::NodeId to, uint64_t ticket,
@@ -281,12 +322,40 @@ class Simulation {
     Raise(op.key, length);
   }
   void OnUnknown(const Op& op) {
+    if (op.expiry) return;
     ++result_.unknown;
+    if (op.on_collections) {
+      op.on_collections->done(BatchOutcome::kUnknown, {});
+      return;
+    }
     unknown_.insert(op.token);
   }
   void OnRefused(const Op& op) {
     ++result_.refused;
+    if (op.on_collections) {
+      op.on_collections->done(BatchOutcome::kNotApplied, {});
+      return;
+    }
     refused_.insert(op.token);
+  }
+  void OnCollections(const Op& op, const CollectionLoad::Replies& replies) {
+    ++(op.on_collections->reads ? result_.reads : result_.acknowledged);
+    op.on_collections->done(BatchOutcome::kApplied, replies);
+    if (!load_.failure().empty()) Fail(load_.failure());
+  }
+  void OnReclaim() { ++result_.reclaims; }
+  CollectionLoad& load() { return load_; }
+  bool all_due() const { return all_due_; }
+  // Whether the records of a node fit together, at whatever index it is.
+  void CheckRecords(raft::NodeId id) {
+    if (!options_.collections) return;
+    StoppedDisk disk(disks_[id - 1]->engine);
+    std::string first;
+    engine::Findings findings(1, [&first](const std::string& line) {
+      if (first.empty()) first = line;
+    });
+    result_.keys = CheckState(&disk, &findings);
+    if (findings.total() > 0) Fail("node " + std::to_string(id) + ": " + first);
   }
   void OnRead(const Op& op, const std::string& value) {
     ++result_.reads;
@@ -296,6 +365,9 @@ class Simulation {
     }
     Raise(op.key, value.size());
     seen_.push_back({op.key, value});
+  }
+  void OnApply(const raft::Entry& entry) {
+    if (witness_) witness_->Apply(entry);
   }
   // What replicas computed from the same log must never differ, not even in between.
   void OnDigest(raft::Index index, uint64_t digest) {
@@ -319,6 +391,20 @@ class Simulation {
     std::string token;
     size_t length;
   };
+
+  void Settle() {
+    for (int step = 0; step < 200000 && result_.ok && !Quiet(); ++step) {
+      Step(false);
+      for (int i = 0; i < options_.nodes && step % 1000 == 0; ++i) {
+        if (!runs_[static_cast<size_t>(i)]) StartNode(i);
+      }
+    }
+  }
+
+  void CountExpired(const Run& run) {
+    result_.expired_keys += run.state_machine_.expired_keys();
+    result_.expired_fields += run.state_machine_.expired_fields();
+  }
 
   // After a pause a node first reads what lies in its sockets.
   void WakeUp(size_t i) {
@@ -395,6 +481,7 @@ class Simulation {
     std::unique_ptr<Run>& run = runs_[static_cast<size_t>(i)];
     if (run) {
       for (const auto& [ticket, op] : run->appends_) OnUnknown(op);
+      CountExpired(*run);
       run.reset();
     }
     disks_[static_cast<size_t>(i)] = NewDisk();
@@ -441,6 +528,7 @@ class Simulation {
   void StartNode(int i) {
     Disk& disk = *disks_[static_cast<size_t>(i)];
     ++disk.runs;
+    CheckRecords(static_cast<raft::NodeId>(i + 1));
     runs_[static_cast<size_t>(i)] =
         std::make_unique<Run>(this, static_cast<raft::NodeId>(i + 1), &disk);
   }
@@ -451,6 +539,7 @@ class Simulation {
     if (!run->writes_.empty() && random_.OneIn(2))
       disks_[static_cast<size_t>(i)]->Append(run->writes_.front().write);
     for (const auto& [ticket, op] : run->appends_) OnUnknown(op);
+    CountExpired(*run);
     run.reset();
     disks_[static_cast<size_t>(i)]->engine.Crash();
     ++result_.crashes;
@@ -477,13 +566,14 @@ class Simulation {
       run->ReadClock();
       run->SyncSome(random_);
       run->ApplySome(random_);
-      if (faults && random_.OneIn(4)) run->StartOps(random_);
+      if (faults && random_.OneIn(options_.collections ? 1 : 4)) run->StartOps(random_);
       if (faults && options_.changes && random_.OneIn(80)) AskForSomeChange(run);
       if (options_.compaction && random_.OneIn(60)) run->Flush();
       run->driver().Pump();
     }
     if (!faults) return;
-    if (options_.pauses && random_.OneIn(400)) {
+    const uint64_t calm = options_.collections ? kCollectionCalm : 1;
+    if (options_.pauses && random_.OneIn(400 * calm)) {
       // All but one, then that one is cut off: what a single node did wrong after a pause would
       // need another to agree, and the leader must not hear of it.
       int64_t ticks =
@@ -502,14 +592,14 @@ class Simulation {
       Isolate(alone_ + 1, !hears);
       isolate_at_ns_ = hears ? now_ns_ + 3 * kTickNs : 0;
     }
-    if (options_.crashes && random_.OneIn(250)) {
+    if (options_.crashes && random_.OneIn(250 * calm)) {
       if (runs_[static_cast<size_t>(i)]) {
         Crash(i);
       } else if (disks_[static_cast<size_t>(i)]->runs > 0 || random_.OneIn(2)) {
         StartNode(i);
       }
     }
-    if (options_.partitions && random_.OneIn(200)) {
+    if (options_.partitions && random_.OneIn(200 * calm)) {
       if (random_.OneIn(2)) {
         cut_.clear();
         for (std::unique_ptr<Run>& run : runs_) {
@@ -523,7 +613,8 @@ class Simulation {
         Isolate(from, random_.OneIn(2));
       }
     }
-    if (random_.OneIn(400) && runs_[static_cast<size_t>(i)] && !Paused(static_cast<size_t>(i))) {
+    if (random_.OneIn(400 * calm) && runs_[static_cast<size_t>(i)] &&
+        !Paused(static_cast<size_t>(i))) {
       runs_[static_cast<size_t>(i)]->driver().TransferLeadership(
           1 + random_.Uniform(static_cast<uint64_t>(options_.nodes)));
     }
@@ -548,6 +639,7 @@ class Simulation {
       }
     }
     if (leader == nullptr || leader->applied() == 0) return false;
+    if (options_.collections && leader->NeedsExpiry()) return false;
     const raft::Index applied = leader->applied();
     const raft::Membership& membership = leader->driver_->node().membership();
     if (raft::IsJoint(membership)) return false;
@@ -591,6 +683,34 @@ class Simulation {
     return text;
   }
 
+  void JudgeCollections(raft::NodeId id) {
+    CheckRecords(id);
+    const testing_support::MemoryEngine& engine = disks_[id - 1]->engine;
+    load_.Judge(*engine.NewView(runs_[id - 1]->WallMs()));
+    if (!load_.failure().empty()) Fail(load_.failure());
+    for (int prefix = 0; prefix < 255; ++prefix) {
+      result_.spread += engine.NewView(0)->Counts(static_cast<uint8_t>(prefix)).spread;
+    }
+    for (std::unique_ptr<Run>& run : runs_) {
+      if (run) CountExpired(*run);
+    }
+    if (!witness_) return;
+    const std::string difference = witness_->Difference(engine.tables());
+    if (!difference.empty()) Fail("the witness differs: " + difference);
+    constexpr int kQuestions = 200;
+    const int64_t now_ms = runs_[id - 1]->WallMs();
+    for (int i = 0; i < kQuestions; ++i) {
+      const CollectionLoad::Operation question = load_.Question(random_);
+      for (const CollectionLoad::Words& words : question.commands) {
+        if (CollectionLoad::Ask(*engine.NewView(now_ms), question.db, words) ==
+            CollectionLoad::Ask(*witness_->NewView(now_ms), question.db, words)) {
+          continue;
+        }
+        Fail("the witness has another answer to " + words[0] + " " + words.back());
+      }
+    }
+  }
+
   void Judge() {
     const raft::NodeId first = members_.front();
     const testing_support::Tables& tables = disks_[first - 1]->engine.tables();
@@ -601,6 +721,7 @@ class Simulation {
         return;
       }
     }
+    if (options_.collections) JudgeCollections(first);
     std::vector<std::string> finals;
     for (int key = 0; key < kKeys; ++key) finals.push_back(Value(static_cast<int>(first - 1), key));
     for (const Placed& placed : placed_) {
@@ -640,7 +761,7 @@ class Simulation {
     resp::Writer writer(&out, 2);
     std::string name = "key" + std::to_string(key);
     std::vector<std::string_view> args = {"GET", name};
-    CHECK_OK(FindCommand("GET")->handler.read(context, args, writer));
+    CHECK_OK(FindDataCommand("GET")->handler.read(context, args, writer));
     if (out == "$-1\r\n") return "";
     size_t line = out.find("\r\n");
     return out.substr(line + 2, out.size() - line - 4);
@@ -654,6 +775,7 @@ class Simulation {
   std::vector<raft::NodeId> members_;  // as of the last Quiet
   int64_t now_ns_ = 1'000'000'000;
   bool healing_ = false;
+  bool all_due_ = false;
   std::vector<std::unique_ptr<Disk>> disks_;
   std::vector<std::unique_ptr<Run>> runs_;
   std::vector<int64_t> paused_until_ns_;
@@ -663,6 +785,8 @@ class Simulation {
   std::set<std::pair<raft::NodeId, raft::NodeId>> cut_;
   uint64_t next_token_ = 1;
   std::map<raft::Index, uint64_t> digests_;
+  CollectionLoad load_;
+  std::optional<Witness> witness_;
   std::vector<size_t> acknowledged_;
   std::vector<Placed> placed_;
   std::set<std::string> unknown_, refused_;
@@ -674,7 +798,11 @@ Run::Run(Simulation* simulation, raft::NodeId id, Disk* disk)
     : simulation_(simulation),
       id_(id),
       disk_(disk),
-      state_machine_(&disk->engine, id, disk->Session(), FindCommand) {
+      state_machine_(&disk->engine, id, disk->Session(), FindDataCommand) {
+  interest_.AddKeys(1);
+  interest_.AddMessages(1);
+  interest_.SetNotifyClasses(UINT32_MAX);
+  state_machine_.set_interest(id % 2 == 0 ? &interest_ : nullptr);
   state_machine_.AdoptMembership(disk->membership);
   raft::Position applied = state_machine_.applied();
   if (applied.index > disk->last_index() ||
@@ -750,13 +878,19 @@ void Run::RefuseRead(Lane, uint64_t ticket) {
   if (reads_.erase(ticket) == 0) simulation_->Fail("two answers to one read");
 }
 
-void Run::ReadClock() {
+int64_t Run::WallMs() const {
   // The wall clock of each node jumps every second, by up to an hour: it decides when keys expire,
-  // and neither leases nor timeouts nor what is read.
+  // and neither leases nor timeouts nor what is read. Collections expire, so there it jumps by less
+  // than what they live, until the end, when all that is due has to go.
   const int64_t now_ns = simulation_->now_ns();
   Random jump(static_cast<uint64_t>(now_ns / 1'000'000'000) * 64 + id_);
-  driver_->OnTime(now_ns, now_ns / 1'000'000 + static_cast<int64_t>(jump.Uniform(3'600'000)));
+  const bool collections = simulation_->options().collections;
+  const int64_t all_due_ms = simulation_->all_due() ? 2 * CollectionLoad::kMaxNearMs : 0;
+  return now_ns / 1'000'000 + all_due_ms +
+         static_cast<int64_t>(jump.Uniform(collections ? 700 : 3'600'000));
 }
+
+void Run::ReadClock() { driver_->OnTime(simulation_->now_ns(), WallMs()); }
 
 void Run::Answer(Lane, uint64_t seq, BatchReply reply) {
   if (seq == 0 || simulation_->options().answer_twice) {
@@ -767,6 +901,7 @@ void Run::Answer(Lane, uint64_t seq, BatchReply reply) {
 }
 
 void Run::OnReply(const BatchReply& reply) {
+  if (reply.ticket == kTopologyTicket) return;
   auto it = appends_.find(reply.ticket);
   if (it == appends_.end()) {
     simulation_->Fail("two answers to one command");
@@ -774,8 +909,23 @@ void Run::OnReply(const BatchReply& reply) {
   }
   Op op = it->second;
   appends_.erase(it);
+  if (op.expiry) {
+    expiry_under_way_ = false;
+    return;
+  }
   switch (reply.outcome) {
     case BatchOutcome::kApplied: {
+      if (op.on_collections) {
+        CollectionLoad::Replies replies(op.on_collections->commands.size());
+        CHECK_EQ(reply.ends.size(), replies.size());
+        std::string_view rest = reply.bytes;
+        for (size_t i = 0; i < replies.size(); ++i) {
+          CHECK(resp::ParseValue(&rest, &replies[i]) == resp::ParseResult::kValue);
+          CHECK_EQ(reply.bytes.size() - rest.size(), reply.ends[i]);
+        }
+        simulation_->OnCollections(op, replies);
+        return;
+      }
       if (op.token.empty()) {  // a read that rode in the log
         std::string value;
         if (reply.bytes != "$-1\r\n") {
@@ -791,10 +941,10 @@ void Run::OnReply(const BatchReply& reply) {
       return;
     }
     case BatchOutcome::kUnknown:
-      if (!op.token.empty()) simulation_->OnUnknown(op);
+      if (op.on_collections || !op.token.empty()) simulation_->OnUnknown(op);
       return;
     case BatchOutcome::kNotApplied:
-      if (!op.token.empty()) simulation_->OnRefused(op);
+      if (op.on_collections || !op.token.empty()) simulation_->OnRefused(op);
       return;
   }
 }
@@ -819,6 +969,8 @@ void Run::ApplySome(Random& random) {
     to_install_.reset();
     disk_->engine.Replace(std::move(received_));
     state_machine_.Reload();
+    simulation_->CheckRecords(id_);
+    std::fill(std::begin(expiry_floors_ms_), std::end(expiry_floors_ms_), 0);
     driver_->OnInstalled(snapshot, state_machine_.own_seq());
     ServeGranted();
     return;
@@ -827,6 +979,7 @@ void Run::ApplySome(Random& random) {
   std::vector<LaneReply> replies;
   bool applied = false;
   for (; count > 0 && !to_apply_.empty(); --count) {
+    simulation_->OnApply(to_apply_.front());
     state_machine_.Apply(to_apply_.front(), &replies);
     to_apply_.pop_front();
     applied = true;
@@ -834,11 +987,58 @@ void Run::ApplySome(Random& random) {
   }
   if (applied) {
     state_machine_.Commit();
+    state_machine_.TakeEvents();
     for (LaneReply& reply : replies) OnReply(reply.reply);
     simulation_->OnDigest(state_machine_.applied().index, disk_->engine.txn().digest().value());
     driver_->OnApplied(state_machine_.applied(), state_machine_.own_seq());
   }
   ServeGranted();
+  if (simulation_->options().collections) ProposeExpiry();
+}
+
+// As the apply role does it for the leader (threaded_replica.cc, CollectExpired).
+void Run::ProposeExpiry() {
+  constexpr int64_t kIntervalNs = 100'000'000;
+  constexpr size_t kLimit = 20;
+  const int64_t now_ns = simulation_->now_ns();
+  if (driver_->node().role() != raft::Role::kLeader || expiry_under_way_) return;
+  if (now_ns - last_expiry_ns_ < kIntervalNs) return;
+  last_expiry_ns_ = now_ns;
+  BatchBuilder batch;
+  std::unique_ptr<engine::View> view = disk_->engine.NewView(WallMs());
+  auto add = [&batch](ItemKind kind, const std::vector<types::ExpiredKey>& due) {
+    std::vector<std::string> words;
+    for (const types::ExpiredKey& key : due) {
+      words.push_back(key.meta_key);
+      words.push_back(std::to_string(key.deadline_ms));
+    }
+    std::vector<std::string_view> args(words.begin(), words.end());
+    if (!args.empty()) batch.Add(kind, 2, 0, args);
+  };
+  add(ItemKind::kExpire,
+      types::CollectExpired(*view, view->now_ms(), kLimit, &expiry_floors_ms_[0]));
+  add(ItemKind::kExpireFields,
+      types::CollectExpiredFields(*view, view->now_ms(), kLimit, &expiry_floors_ms_[1]));
+  for (int64_t& floor_ms : expiry_floors_ms_) {
+    if (simulation_->options().free_floors) break;
+    floor_ms = std::min(floor_ms, disk_->engine.txn().now_ms());
+  }
+  if (types::NeedsReclaim(*view)) {
+    batch.Add(ItemKind::kReclaim, 2, 0, {});
+    simulation_->OnReclaim();
+  }
+  if (batch.count() == 0) return;
+  expiry_under_way_ = true;
+  const uint64_t ticket = next_ticket_++;
+  appends_[ticket].expiry = true;
+  const uint32_t count = batch.count();
+  driver_->Submit(0, ticket, batch.Take(), count);
+}
+
+bool Run::NeedsExpiry() const {
+  std::unique_ptr<engine::View> view = disk_->engine.NewView(WallMs());
+  return types::NeedsReclaim(*view) || !types::CollectExpired(*view, view->now_ms(), 1).empty() ||
+         !types::CollectExpiredFields(*view, view->now_ms(), 1).empty();
 }
 
 void Run::ServeGranted() {
@@ -861,11 +1061,73 @@ void Run::ServeRead(uint64_t ticket) {
   }
   Op op = it->second;
   reads_.erase(it);
+  if (op.on_collections) {
+    CollectionLoad::Replies replies;
+    std::unique_ptr<engine::View> view = disk_->engine.NewView(WallMs());
+    for (const CollectionLoad::Words& words : op.on_collections->commands) {
+      replies.push_back(CollectionLoad::Ask(*view, op.on_collections->db, words));
+    }
+    simulation_->OnCollections(op, replies);
+    return;
+  }
   simulation_->OnRead(op, simulation_->Value(static_cast<int>(id_ - 1), op.key));
 }
 
+// What a node adds to the log for itself.
+void Run::TellTopology(Random& random) {
+  const raft::Term term = driver_->node().term();
+  if (term == 0) return;
+  const raft::NodeId other = 1 + random.Uniform(5);
+  const TopologyNode self{id_, std::string(kNodeNameSize, 'a'), "host",
+                          static_cast<uint16_t>(1 + random.Uniform(3)), false};
+  const std::vector<std::string> words =
+      random.OneIn(2) ? AnnounceItem(self) : LeadItem(term, id_, {other});
+  const std::vector<std::string_view> args(words.begin(), words.end());
+  BatchBuilder builder;
+  builder.Add(ItemKind::kTopology, 2, 0, args);
+  driver_->Submit(0, kTopologyTicket, builder.Take(), 1);
+}
+
+void Run::RequestRead(uint64_t ticket, Op op) {
+  reads_[ticket] = std::move(op);
+  bool lease = lease_until_ns_ > simulation_->now_ns();
+  if (simulation_->options().break_reads || (lease && applied() >= commit_)) {
+    ServeRead(ticket);
+  } else {
+    driver_->RequestRead(0, ticket);
+  }
+}
+
+void Run::StartOpOnCollections(Random& random) {
+  Op op;
+  op.on_collections =
+      std::make_shared<const CollectionLoad::Operation>(simulation_->load().Next(random));
+  const CollectionLoad::Operation& operation = *op.on_collections;
+  bool rides = random.OneIn(4);
+  BatchBuilder builder;
+  for (const CollectionLoad::Words& words : operation.commands) {
+    std::vector<std::string_view> args(words.begin(), words.end());
+    Item item;
+    item.kind = operation.reads ? ItemKind::kRead : ItemKind::kWrite;
+    item.args = args;
+    Result<const commands::CommandSpec*> spec = CheckItem(item, FindDataCommand);
+    CHECK_MSG(spec.ok(), spec.ToString());
+    if (((*spec)->flags & commands::kLargeReply) != 0) rides = false;
+    builder.Add(item.kind, 2, operation.db, args);
+  }
+  const uint64_t ticket = next_ticket_++;
+  if (operation.reads && !rides) return RequestRead(ticket, std::move(op));
+  appends_[ticket] = std::move(op);
+  const uint32_t count = builder.count();
+  driver_->Submit(0, ticket, builder.Take(), count);
+}
+
 void Run::StartOps(Random& random) {
-  if (appends_.size() + reads_.size() >= kClientsPerNode) return;
+  if (random.OneIn(64)) TellTopology(random);
+  const bool collections = simulation_->options().collections;
+  const size_t clients = collections ? kCollectionClientsPerNode : kClientsPerNode;
+  if (appends_.size() + reads_.size() >= clients) return;
+  if (collections && !random.OneIn(8)) return StartOpOnCollections(random);
   Op op;
   op.key = static_cast<int>(random.Uniform(kKeys));
   op.must_hold = simulation_->Floor(op.key);
@@ -873,13 +1135,7 @@ void Run::StartOps(Random& random) {
   uint64_t ticket = next_ticket_++;
   bool rides = random.OneIn(8);
   if (!rides && random.OneIn(2)) {
-    reads_[ticket] = op;
-    bool lease = lease_until_ns_ > simulation_->now_ns();
-    if (simulation_->options().break_reads || (lease && applied() >= commit_)) {
-      ServeRead(ticket);
-    } else {
-      driver_->RequestRead(0, ticket);
-    }
+    RequestRead(ticket, std::move(op));
     return;
   }
   BatchBuilder builder;

@@ -9,6 +9,8 @@
 //   - one with an unknown outcome appears at most once, one refused never;
 //   - a read sees a prefix of the final value, at least as long as everything that was
 //     acknowledged, or read, before it was asked.
+// Where collections are asked for, most commands are those of collection_load.h; the leader deletes
+// what is due, and in the end nothing that is due is left.
 #pragma once
 
 #include <cstdint>
@@ -36,11 +38,15 @@ struct SimulationOptions {
   // Nodes that found the cluster; the others are there to be added. 0: all.
   int founders = 0;
   bool changes = false;  // of the membership, of all kinds, at any node
+  bool collections = false;
+  bool witness = false;  // with collections: one more replica, on RocksDB (witness.h)
   // Faults to plant, to show that the judge sees them:
   bool break_reads = false;      // reads are served without asking for a point
   bool late_clock = false;       // after a pause, messages are handled before the clock is read
   bool forget_sessions = false;  // snapshots come without the session table
   bool answer_twice = false;     // kUnknown is told without asking the state machine
+  bool lose_rows = false;        // of collections, in snapshots
+  bool free_floors = false;      // the search for what is due begins beyond the last entry's time
 };
 
 struct SimulationResult {
@@ -56,6 +62,11 @@ struct SimulationResult {
   int leader_changes = 0;
   int changes = 0;  // acknowledged
   int removed = 0;
+  uint64_t expired_keys = 0;    // as all replicas count them
+  uint64_t expired_fields = 0;  // the same
+  int reclaims = 0;             // proposed
+  int64_t spread = 0;           // collections, in the end
+  int64_t keys = 0;             // in the end
 };
 
 SimulationResult RunSimulation(const SimulationOptions& options);

@@ -15,7 +15,8 @@ namespace {
 
 const commands::CommandSpec* FindCommand(std::string_view name) {
   for (std::span<const commands::CommandSpec> group :
-       {commands::StringCommands(), commands::HashCommands(), commands::GenericCommands()}) {
+       {commands::StringCommands(), commands::HashCommands(), commands::GenericCommands(),
+        commands::PublishCommands()}) {
     for (const commands::CommandSpec& spec : group) {
       if (EqualsIgnoreCase(spec.name, name)) return &spec;
     }
@@ -106,6 +107,179 @@ TEST(StateMachineTest, ReadsInTheLogShowEncodingsUnderTheNodesLimits) {
   machine.Commit();
   ASSERT_EQ(replies.size(), 2u);
   EXPECT_EQ(replies[1].reply.bytes, "$9\r\nhashtable\r\n");
+}
+
+raft::Entry TransactionAt(raft::Index index, uint64_t seq, const std::vector<WatchedKey>& watched,
+                          const std::vector<std::pair<ItemKind, std::string>>& lines,
+                          raft::NodeId node = 2) {
+  BatchBuilder commands, builder;
+  for (const auto& [kind, line] : lines) {
+    std::vector<std::string_view> args;
+    for (size_t at = 0; at < line.size();) {
+      const size_t end = std::min(line.find(' ', at), line.size());
+      args.push_back(std::string_view(line).substr(at, end - at));
+      at = end + 1;
+    }
+    commands.Add(kind, 2, 0, args);
+  }
+  builder.AddTransaction(2, watched, &commands);
+  std::string data;
+  BeginEntry(1000, 7, &data);
+  BatchHeader header = Batch(node, 1, seq);
+  header.count = 1;
+  data += EncodeBatch(header, builder.Take());
+  return {1, index, raft::EntryType::kNormal, std::make_shared<const std::string>(std::move(data))};
+}
+
+TEST(StateMachineTest, TheCommandsOfATransactionRunOneBehindTheOther) {
+  testing_support::MemoryEngine engine;
+  StateMachine machine(&engine, 2, 1, FindCommand);
+  std::vector<LaneReply> replies;
+  machine.Apply(TransactionAt(1, 1, {},
+                              {{ItemKind::kWrite, "SET k 1"},
+                               {ItemKind::kWrite, "HSET k f v"},
+                               {ItemKind::kWrite, "INCR k"},
+                               {ItemKind::kRead, "GET k"}}),
+                &replies);
+  machine.Apply(TransactionAt(2, 2, {}, {}), &replies);
+  machine.Commit();
+  ASSERT_EQ(replies.size(), 2u);
+  EXPECT_EQ(replies[0].reply.bytes,
+            "*4\r\n+OK\r\n-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"
+            ":2\r\n$1\r\n2\r\n");
+  EXPECT_EQ(replies[0].reply.ends, std::vector<uint64_t>{replies[0].reply.bytes.size()});
+  EXPECT_EQ(replies[1].reply.bytes, "*0\r\n");
+}
+
+TEST(StateMachineTest, ATransactionRunsOnlyIfItsWatchedKeysAreTheSameVersions) {
+  testing_support::MemoryEngine engine;
+  StateMachine machine(&engine, 2, 1, FindCommand);
+  std::vector<LaneReply> replies;
+  machine.Apply(CommandAt(1, 1000, 1, {"SET", "k", "1"}), &replies);
+  machine.Commit();
+  const uint64_t version = types::VersionOf(engine.txn(), 0, "k");
+  ASSERT_NE(version, 0u);
+  const std::string aborted = "*-1\r\n", done = "*1\r\n+OK\r\n";
+  raft::Index index = 1;
+  auto run = [&](const std::vector<WatchedKey>& watched, const std::string& line) {
+    ++index;
+    replies.clear();
+    machine.Apply(TransactionAt(index, index, watched, {{ItemKind::kWrite, line}}), &replies);
+    machine.Commit();
+    return replies.at(0).reply.bytes;
+  };
+  EXPECT_EQ(run({{0, version, "k"}, {0, 0, "absent"}}, "SET other 1"), done);
+  EXPECT_EQ(run({{1, version, "k"}}, "SET other 2"), aborted) << "another database";
+  EXPECT_EQ(run({{0, 0, "k"}}, "SET other 2"), aborted) << "absent when it was watched";
+  EXPECT_EQ(run({{0, version, "k"}}, "SET k 1"), done);
+  EXPECT_EQ(run({{0, version, "k"}}, "SET other 2"), aborted) << "the same value, another write";
+  EXPECT_EQ(run({{0, 0, "absent"}, {0, version, "k"}}, "SET other 2"), aborted);
+  const uint64_t second = types::VersionOf(engine.txn(), 0, "k");
+  EXPECT_EQ(run({}, "DEL k").substr(0, 4), "*1\r\n");
+  EXPECT_EQ(run({{0, second, "k"}}, "SET other 2"), aborted);
+  replies.clear();
+  machine.Apply(CommandAt(index + 1, 1000, index + 1, {"APPEND", "other", "x"}), &replies);
+  EXPECT_EQ(replies.at(0).reply.bytes, ":2\r\n") << "no aborted one has had an effect";
+}
+
+TEST(StateMachineTest, ATransactionLeavesTheSameBytesWhereItsClientIsNot) {
+  testing_support::MemoryEngine engine, other;
+  StateMachine machine(&engine, 2, 1, FindCommand), elsewhere(&other, 3, 1, FindCommand);
+  std::vector<LaneReply> replies, none;
+  const std::vector<std::pair<ItemKind, std::string>> lines = {
+      {ItemKind::kWrite, "SET k 1"}, {ItemKind::kRead, "GET k"}, {ItemKind::kWrite, "INCR k"}};
+  for (raft::Index index = 1; index <= 2; ++index) {
+    machine.Apply(TransactionAt(index, index, {}, lines), &replies);
+    elsewhere.Apply(TransactionAt(index, index, {}, lines), &none);
+  }
+  machine.Commit();
+  elsewhere.Commit();
+  EXPECT_EQ(replies.size(), 2u);
+  EXPECT_TRUE(none.empty());
+  EXPECT_EQ(engine.txn().digest().value(), other.txn().digest().value());
+}
+
+std::string Told(StateMachine& machine) {
+  std::string told;
+  const std::shared_ptr<const engine::CommitEvents> events = machine.TakeEvents();
+  for (size_t i = 0; events != nullptr && i < events->size(); ++i) {
+    const engine::Event event = (*events)[i];
+    if (!told.empty()) told += ' ';
+    told += event.kind == engine::EventKind::kKey ? event.key : "*";
+  }
+  return told;
+}
+
+TEST(StateMachineTest, WhatACommitChangedIsToldOnEveryNodeThatListensAndChangesNothing) {
+  testing_support::MemoryEngine engine, other;
+  StateMachine machine(&engine, 2, 1, FindCommand), deaf(&other, 3, 1, FindCommand);
+  engine::Interest interest;
+  machine.set_interest(&interest);
+  interest.AddKeys(1);
+  std::vector<LaneReply> replies;
+  const raft::Entry entries[] = {
+      CommandAt(1, 1000, 1, {"SET", "k", "1", "PX", "10"}),
+      CommandAt(2, 1000, 2, {"HSET", "k", "f", "v"}),  // an error
+      EntryWith(3, {Batch(5, 1, 1), Batch(5, 1, 1)}),  // of another node's client, and its repeat
+      TransactionAt(4, 3, {}, {{ItemKind::kWrite, "SET a 1"}, {ItemKind::kWrite, "DEL a"}}),
+      TransactionAt(5, 4, {{0, 7, "k"}}, {{ItemKind::kWrite, "SET b 1"}}),  // not run
+      ItemAt(6, 1010, 5, ItemKind::kExpire, {types::MetaKey(0, "k"), "1010"}),
+      ItemAt(7, 1010, 6, ItemKind::kRead, {"GET", "k"}),
+  };
+  for (const raft::Entry& entry : entries) {
+    machine.Apply(entry, &replies);
+    deaf.Apply(entry, &replies);
+  }
+  EXPECT_GT(machine.event_bytes(), 0u);
+  EXPECT_EQ(deaf.event_bytes(), 0u);
+  machine.Commit();
+  deaf.Commit();
+  EXPECT_EQ(Told(machine), "k key a k");
+  EXPECT_EQ(Told(deaf), "");
+  EXPECT_EQ(engine.txn().digest().value(), other.txn().digest().value());
+  EXPECT_EQ(Told(machine), "");
+}
+
+TEST(StateMachineTest, AMessageOfATransactionIsSentWhenThatRunsAndOnlyThen) {
+  testing_support::MemoryEngine engine;
+  StateMachine machine(&engine, 2, 1, FindCommand);
+  engine::Interest interest;
+  interest.AddMessages(1);
+  interest.SetReceiverCount([](bool shard, std::string_view channel) {
+    return static_cast<int64_t>(channel.size()) + (shard ? 100 : 0);
+  });
+  machine.set_interest(&interest);
+  std::vector<LaneReply> replies;
+  machine.Apply(TransactionAt(1, 1, {{0, 7, "k"}}, {{ItemKind::kWrite, "PUBLISH a 1"}}), &replies);
+  machine.Apply(
+      TransactionAt(2, 2, {},
+                    {{ItemKind::kWrite, "PUBLISH bb 2"}, {ItemKind::kWrite, "SPUBLISH c 3"}}),
+      &replies);
+  machine.Apply(TransactionAt(3, 1, {}, {{ItemKind::kWrite, "PUBLISH d 4"}}, 5), &replies);
+  machine.Commit();
+  EXPECT_EQ(replies.at(0).reply.bytes, "*-1\r\n");
+  EXPECT_EQ(replies.at(1).reply.bytes, "*2\r\n:2\r\n:101\r\n");
+  const std::shared_ptr<const engine::CommitEvents> events = machine.TakeEvents();
+  std::string told;
+  for (size_t i = 0; i < events->size(); ++i) {
+    told += std::string((*events)[i].key) + ":" + std::string((*events)[i].message) + " ";
+  }
+  EXPECT_EQ(told, "bb:2 c:3 d:4 ");
+  EXPECT_FALSE((*events)[0].origin.elsewhere());
+  EXPECT_TRUE((*events)[2].origin.elsewhere());
+}
+
+TEST(StateMachineTest, WhoBeginsToListenBetweenApplyAndCommitIsTold) {
+  testing_support::MemoryEngine engine;
+  StateMachine machine(&engine, 2, 1, FindCommand);
+  engine::Interest interest;
+  machine.set_interest(&interest);
+  std::vector<LaneReply> replies;
+  machine.Apply(CommandAt(1, 1000, 1, {"SET", "k", "1"}), &replies);
+  interest.AddKeys(1);
+  machine.Commit();
+  EXPECT_EQ(Told(machine), "*");
+  EXPECT_EQ(machine.TakeReplacement()->size(), 1u) << "an installed snapshot";
 }
 
 // A hash may have any number of fields that are due at once; an entry deletes so many of them, and

@@ -186,5 +186,28 @@ TEST(ValueTest, WhateverTheWriterWritesIsOneValue) {
   }
 }
 
+TEST(ValueTest, EncodedValuesAreCutFromTheFrontOneByOne) {
+  const std::vector<std::string> values = {
+      "+OK\r\n",
+      ":-1\r\n",
+      "$-1\r\n",
+      "$0\r\n\r\n",
+      "$4\r\n\r\n+1\r\n",
+      "*-1\r\n",
+      "*0\r\n",
+      "*2\r\n*1\r\n:1\r\n$1\r\na\r\n",
+      "%1\r\n+k\r\n~2\r\n,1.5\r\n#t\r\n",
+      "|1\r\n+k\r\n+v\r\n*1\r\n_\r\n",
+      "=5\r\ntxt:a\r\n",
+      "!3\r\nERR\r\n",
+      "(123\r\n",
+  };
+  std::string all;
+  for (const std::string& value : values) all += value;
+  std::string_view in = all;
+  for (const std::string& value : values) EXPECT_EQ(TakeEncoded(&in), value);
+  EXPECT_TRUE(in.empty());
+}
+
 }  // namespace
 }  // namespace metastore::resp

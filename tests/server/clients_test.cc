@@ -11,6 +11,7 @@ namespace {
 class Wakes : public LoopWaker {
  public:
   void WakeForKill(uint64_t id) override { ids.push_back(id); }
+  void Send(uint64_t, const Push&) override {}
   std::vector<uint64_t> ids;
 };
 

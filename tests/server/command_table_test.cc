@@ -16,7 +16,7 @@ TEST(CommandTableTest, NamesAreFoundInAnyCaseAndNothingElseIs) {
     std::string upper = command->full_name;
     for (char& c : upper) c = static_cast<char>(std::toupper(c));
     EXPECT_EQ(table.Find(upper), command.get());
-    EXPECT_EQ(table.Find(upper + "x"), nullptr);
+    EXPECT_EQ(table.Find(upper + "_"), nullptr);
     EXPECT_EQ(table.Find(upper.substr(1)), table.Find(command->full_name.substr(1)));
   }
   EXPECT_EQ(table.Find(""), nullptr);

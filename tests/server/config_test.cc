@@ -211,8 +211,8 @@ TEST(ConfigTest, OutputLimitsChangeByClass) {
   EXPECT_EQ(Value(config, "client-output-buffer-limit"),
             "normal 1048576 2048 3 slave 268435456 67108864 60 pubsub 33554432 8388608 60");
   Limits limits = LimitsOf(*config.settings());
-  EXPECT_EQ(limits.output_hard_bytes, 1u << 20);
-  EXPECT_EQ(limits.output_soft_s, 3);
+  EXPECT_EQ(limits.output.hard_bytes, 1u << 20);
+  EXPECT_EQ(limits.output.soft_s, 3);
 }
 
 TEST(ConfigTest, RewriteKeepsCommentsAndOrderAndWhatIsUnchanged) {

@@ -33,6 +33,10 @@ class DispatcherTest : public testing::Test, public replica::LaneSink {
 
   void Deliver(replica::BatchReply reply) override { dispatcher_->Handle(std::move(reply)); }
   void Deliver(replica::ReadPermission permission) override { dispatcher_->Handle(permission); }
+  void Deliver(std::shared_ptr<const engine::CommitEvents> events) override {
+    size_t next = 0;
+    EXPECT_TRUE(dispatcher_->Handle(*events, &next));
+  }
 
   std::unique_ptr<Session> NewSession() {
     auto session =
@@ -99,6 +103,57 @@ TEST_F(DispatcherTest, AReadBehindAWriteRidesInTheLogAndOtherClientsReadsDoNot) 
   dispatcher_->EndOfTurn();
   EXPECT_EQ(replica_.submitted(), 0u);
   EXPECT_EQ(Replies(writer), "$1\r\nv\r\n");
+}
+
+TEST_F(DispatcherTest, EventsComeBeforeTheReplyToWhatCausedThem) {
+  struct Listener : EventListener {
+    size_t Handle(const engine::Event& event) override {
+      told += std::string(event.key) + ", replies: " + Replies(*session);
+      return 0;
+    }
+    void EndOfCommit(uint64_t) override { told += "; "; }
+    const std::unique_ptr<Session>* session = nullptr;
+    std::string told;
+  };
+  Listener listener;
+  auto session = NewSession();
+  listener.session = &session;
+  dispatcher_->AddListener(&listener);
+  replica_.interest().AddKeys(1);
+  ASSERT_TRUE(Send(session, {"SET", "k", "v"}));
+  dispatcher_->EndOfTurn();
+  replica_.ApplyAll();
+  EXPECT_EQ(listener.told, "k, replies: ; ");
+  EXPECT_EQ(Replies(session), "+OK\r\n");
+  replica_.ApplyElsewhere({"SET", "other", "v"});
+  EXPECT_EQ(listener.told, "k, replies: ; other, replies: ; ");
+}
+
+TEST_F(DispatcherTest, EventsForManyClientsAreHandledInPartsThatAreSentInBetween) {
+  struct Listener : EventListener {
+    size_t Handle(const engine::Event&) override {
+      ++events;
+      return kMaxEventOutputBytes / 2;
+    }
+    void EndOfCommit(uint64_t) override { ++commits; }
+    size_t events = 0, commits = 0;
+  };
+  Listener listener;
+  dispatcher_->AddListener(&listener);
+  engine::Events gathered;
+  gathered.set_interest(&replica_.interest());
+  replica_.interest().AddMessages(1);
+  for (int i = 0; i < 5; ++i) gathered.Publish("channel", "message");
+  const auto events = gathered.Take(1);
+  size_t next = 0;
+  for (size_t part : {2, 4}) {
+    EXPECT_FALSE(dispatcher_->Handle(*events, &next));
+    EXPECT_EQ(listener.events, part);
+    EXPECT_EQ(listener.commits, 0u);
+  }
+  EXPECT_TRUE(dispatcher_->Handle(*events, &next));
+  EXPECT_EQ(listener.events, 5u);
+  EXPECT_EQ(listener.commits, 1u);
 }
 
 TEST_F(DispatcherTest, ALocalCommandIsAReadWhereItsArgumentsMakeItOne) {

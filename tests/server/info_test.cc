@@ -1,6 +1,7 @@
 #include "server/info.h"
 
 #include "tests/server/handler_test.h"
+#include "tests/server/topology_support.h"
 
 namespace metastore::server {
 namespace {
@@ -44,23 +45,32 @@ TEST_F(InfoTest, SectionsAreChosenInAnyCaseAndUnknownOnesAreNothing) {
 }
 
 TEST_F(InfoTest, ReplicationFollowsTheRole) {
-  replica_.info.peers.resize(1);
-  replica_.info.peers[0] = {.id = 2,
-                            .address = "h:9021",
-                            .state = "replicate",
-                            .match_index = 7,
-                            .last_contact_ms = 2500};
+  replica_.info = TestClusterInfo(1);
+  replica_.info.peers[0].match_index = 7;
+  replica_.info.peers[0].last_contact_ms = 2500;
+  ClusterOf(&replica_.info).topology.nodes[2].down = true;
   std::string text = Info({"replication"});
   EXPECT_TRUE(Has(text, "role:master")) << text;
-  EXPECT_TRUE(Has(text, "slave0:ip=h,port=9021,state=online,offset=7,lag=2")) << text;
-  replica_.info.role = raft::Role::kFollower;
-  replica_.info.leader = 2;
+  EXPECT_TRUE(Has(text, "connected_slaves:2")) << text;
+  EXPECT_TRUE(Has(text, "slave0:ip=10.0.0.2,port=6379,state=online,offset=7,lag=2")) << text;
+  EXPECT_TRUE(Has(text, "slave1:ip=10.0.0.3,port=6379,state=offline,offset=10,lag=1")) << text;
+  replica_.info = TestClusterInfo(2);
   text = Info({"replication"});
   EXPECT_TRUE(Has(text, "role:slave")) << text;
-  EXPECT_TRUE(Has(text, "master_host:h")) << text;
+  EXPECT_TRUE(Has(text, "master_host:10.0.0.1")) << text;
+  EXPECT_TRUE(Has(text, "master_port:6379")) << text;
   EXPECT_TRUE(Has(text, "master_link_status:up")) << text;
   replica_.info.leader = 0;
   EXPECT_TRUE(Has(Info({"replication"}), "master_link_status:down"));
+}
+
+TEST_F(InfoTest, ClusterModeShows) {
+  EXPECT_TRUE(Has(Info({"server"}), "redis_mode:standalone"));
+  Limits limits;
+  limits.cluster_enabled = true;
+  server_.SetLimits(limits);
+  EXPECT_TRUE(Has(Info({"server"}), "redis_mode:cluster"));
+  EXPECT_TRUE(Has(Info({"cluster"}), "cluster_enabled:1"));
 }
 
 TEST_F(InfoTest, RaftSectionHasTheNodesFigures) {

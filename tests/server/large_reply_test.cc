@@ -434,6 +434,23 @@ TEST_F(LargeReplyTest, AnErrorBehindSentElementsEndsTheProcess) {
       "in the middle of its reply");
 }
 
+TEST_F(LargeReplyTest, AReadThatIsParkedInTheTurnOfALaterOneStaysInFrontOfIt) {
+  MakeWithPlaces(1);
+  auto first = NewSession(), second = NewSession();
+  const Words large = {"LARGE", "900", "1000"};
+  ASSERT_TRUE(Send(first, large));
+  dispatcher_->EndOfTurn();
+  ASSERT_EQ(dispatcher_->streams(), 1u);
+  replica_.may_read_now = false;
+  ASSERT_TRUE(Send(second, large));
+  dispatcher_->EndOfTurn();
+  ASSERT_TRUE(Send(second, {"COUNTED", "900", "1000"}));
+  replica_.Permit(true);  // there is no place for it
+  dispatcher_->Close(std::move(first));
+  replica_.may_read_now = true;
+  EXPECT_EQ(ReadAll(second), Whole(large) + Whole({"COUNTED", "900", "1000"}));
+}
+
 // Clients with pipelines of everything, which read as much as they like when they like, leave in
 // between, and answers that come at random moments.
 TEST_F(LargeReplyTest, RandomPipelinesReplyAsASerialStoreWould) {

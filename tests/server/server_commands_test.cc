@@ -1,4 +1,5 @@
 #include "tests/server/handler_test.h"
+#include "tests/server/topology_support.h"
 #include "types/keyspace.h"
 
 namespace metastore::server {
@@ -9,15 +10,7 @@ using resp::Value;
 class ServerCommandsTest : public HandlerTest {
  protected:
   ServerCommandsTest() {
-    replica_.info.commit_index = 10;
-    replica_.info.applied_index = 9;
-    replica_.info.peers.resize(2);
-    for (size_t i = 0; i < 2; ++i) {
-      replica_.info.peers[i].id = i + 2;
-      replica_.info.peers[i].address = "10.0.0." + std::to_string(i + 2) + ":9021";
-      replica_.info.peers[i].last_contact_ms = 1500;
-    }
-    replica_.info.peers[0].match_index = 10;
+    replica_.info = TestClusterInfo(1);
     replica_.info.peers[1].match_index = 4;
   }
   void Follow(raft::NodeId leader) {
@@ -42,31 +35,41 @@ TEST_F(ServerCommandsTest, ConfigSetReachesLimitsAndReplica) {
   EXPECT_EQ(Run({"CONFIG", "REWRITE"}), Error("ERR The server is running without a config file"));
 }
 
-TEST_F(ServerCommandsTest, RoleOfALeaderNamesItsPeers) {
+TEST_F(ServerCommandsTest, RoleOfALeaderNamesItsReplicas) {
   EXPECT_EQ(
       Run({"ROLE"}),
       Value::Array({Bulk("master"), Int(10),
-                    Value::Array({Value::Array({Bulk("10.0.0.2"), Bulk("9021"), Bulk("10")}),
-                                  Value::Array({Bulk("10.0.0.3"), Bulk("9021"), Bulk("4")})})}));
+                    Value::Array({Value::Array({Bulk("10.0.0.2"), Bulk("6379"), Bulk("10")}),
+                                  Value::Array({Bulk("10.0.0.3"), Bulk("6379"), Bulk("4")})})}));
+  replica::ClusterState& cluster = ClusterOf(&replica_.info);
+  cluster.topology.nodes[1].down = true;
+  cluster.topology.nodes.pop_back();
+  EXPECT_EQ(Run({"ROLE"}), Value::Array({Bulk("master"), Int(10), Value::Array({})}))
+      << "one is down, the other has not told its address";
 }
 
 TEST_F(ServerCommandsTest, RoleOfAFollowerNamesTheLeader) {
   Follow(3);
   EXPECT_EQ(Run({"ROLE"}),
-            Value::Array({Bulk("slave"), Bulk("10.0.0.3"), Int(9021), Bulk("connected"), Int(9)}));
+            Value::Array({Bulk("slave"), Bulk("10.0.0.3"), Int(6379), Bulk("connected"), Int(9)}));
   Follow(0);
   EXPECT_EQ(Run({"ROLE"}),
             Value::Array({Bulk("slave"), Bulk("?"), Int(0), Bulk("connect"), Int(9)}));
 }
 
 TEST_F(ServerCommandsTest, WaitCountsAtLeastTheRestOfAMajority) {
+  const raft::Index applied = replica_.info.applied_index;
   EXPECT_EQ(Run({"WAIT", "2", "0"}), Int(1));
-  replica_.info.peers[0].match_index = 3;
-  EXPECT_EQ(Run({"WAIT", "2", "0"}), Int(1));
-  replica_.info.peers[0].match_index = replica_.info.peers[1].match_index = 10;
+  replica_.info.copies = {applied - 1, applied - 1};
+  EXPECT_EQ(Run({"WAIT", "2", "0"}), Int(1)) << "the leader has not heard of the one that has it";
+  replica_.info.copies = {applied + 1, applied};
   EXPECT_EQ(Run({"WAIT", "0", "0"}), Int(2));
+  EXPECT_EQ(Run({"WAITAOF", "1", "2", "0"}), Value::Array({Int(1), Int(2)}));
   Follow(2);
-  EXPECT_EQ(Run({"WAIT", "2", "100"}), Int(1));
+  EXPECT_EQ(Run({"WAIT", "2", "100"}), Int(2));
+  EXPECT_EQ(Run({"WAITAOF", "2", "0", "0"}),
+            Error("ERR value is out of range, value must between 0 and 1"));
+  EXPECT_EQ(Run({"WAITAOF", "1", "-1", "0"}), Error("ERR value is out of range, must be positive"));
   EXPECT_EQ(Run({"WAIT", "x", "0"}), Error("ERR value is not an integer or out of range"));
   EXPECT_EQ(Run({"WAIT", "1", "x"}), Error("ERR timeout is not an integer or out of range"));
   EXPECT_EQ(Run({"WAIT", "1", "-1"}), Error("ERR timeout is negative"));

@@ -17,12 +17,15 @@
 #include "resp/writer.h"
 #include "server/command_table.h"
 #include "tests/support/memory_txn.h"
+#include "types/keyspace.h"
 
 namespace metastore::test {
 
 class FakeReplica : public replica::Replica {
  public:
-  explicit FakeReplica(const server::CommandTable* commands) : commands_(commands) {}
+  explicit FakeReplica(const server::CommandTable* commands) : commands_(commands) {
+    txn_.events().set_interest(&interest());
+  }
 
   // --- what the test steers --------------------------------------------------------------------
   // Answer within Submit and RequestRead. The sinks then only hand over, as the real ones.
@@ -32,6 +35,9 @@ class FakeReplica : public replica::Replica {
   // Of at_once: what the answers say.
   std::atomic<replica::BatchOutcome> outcome{replica::BatchOutcome::kApplied};
 
+  // Of ReplicaInfo.
+  raft::Index applied = 0;
+  std::vector<raft::Index> copies;
   std::vector<replica::MembershipChange> changes;
   replica::ChangeResult change_result;
 
@@ -42,11 +48,7 @@ class FakeReplica : public replica::Replica {
   std::vector<std::string> Waiting() const {
     std::vector<std::string> lines;
     for (const Batch& batch : batches_) {
-      Read(batch, [&lines](const replica::Item& item) {
-        std::string line = item.kind == replica::ItemKind::kRead ? "read" : "write";
-        for (std::string_view arg : item.args) line.append(" ").append(arg);
-        lines.push_back(line);
-      });
+      Read(batch, [&lines](const replica::Item& item) { lines.push_back(Line(item)); });
     }
     return lines;
   }
@@ -54,13 +56,24 @@ class FakeReplica : public replica::Replica {
   void Apply() {
     Batch batch = std::move(batches_.front());
     batches_.pop_front();
-    replica::BatchReply reply;
-    {
-      std::lock_guard<std::mutex> lock(mutex_);
-      reply = Run(batch);
-    }
-    sinks_[batch.lane]->Deliver(std::move(reply));
+    sinks_[batch.lane]->Deliver(RunAndTell(batch));
   }
+  // A write of another node's client: no reply, but its events.
+  void ApplyElsewhere(std::initializer_list<std::string_view> args, int db = 0) {
+    Batch batch;
+    replica::BatchBuilder builder;
+    builder.Add(replica::ItemKind::kWrite, 2, db, std::vector<std::string_view>(args));
+    batch.count = 1;
+    batch.body = builder.Take();
+    batch.own = false;
+    RunAndTell(batch);
+  }
+  // As after a commit of other nodes' commands, or of a snapshot.
+  void Tell(const std::shared_ptr<const engine::CommitEvents>& events) override {
+    if (events == nullptr) return;
+    for (replica::LaneSink* sink : sinks_) sink->Deliver(events);
+  }
+  replica::LaneSink* sink(replica::Lane lane) { return sinks_[lane]; }
   void ApplyAll() {
     while (!batches_.empty()) Apply();
   }
@@ -94,10 +107,7 @@ class FakeReplica : public replica::Replica {
     replica::BatchReply reply;
     reply.ticket = ticket;
     reply.outcome = outcome;
-    if (reply.outcome == replica::BatchOutcome::kApplied) {
-      std::lock_guard<std::mutex> lock(mutex_);
-      reply = Run(batch);
-    }
+    if (reply.outcome == replica::BatchOutcome::kApplied) reply = RunAndTell(batch);
     sinks_[lane]->Deliver(std::move(reply));
   }
   void ChangeMembership(replica::MembershipChange change,
@@ -135,6 +145,8 @@ class FakeReplica : public replica::Replica {
     info.role = raft::Role::kLeader;
     info.leader = 1;
     info.term = 1;
+    info.applied_index = applied;
+    info.copies = copies;
     return info;
   }
   engine::EngineStats EngineStats() const override { return {}; }
@@ -148,11 +160,26 @@ class FakeReplica : public replica::Replica {
 
  private:
   struct Batch {
-    replica::Lane lane;
-    uint64_t ticket;
-    std::string body;
-    uint32_t count;
+    replica::Lane lane = 0;
+    uint64_t ticket = 0;
+    std::string body = {};
+    uint32_t count = 0;
+    bool own = true;
   };
+
+  static std::string Line(const replica::Item& item) {
+    std::string line = item.kind == replica::ItemKind::kRead ? "read" : "write";
+    if (item.kind == replica::ItemKind::kTransaction) {
+      line = "transaction:";
+      std::string_view items = item.args[1];
+      for (replica::Item inner; replica::TakeItem(&items, &inner).ok();) {
+        line += " " + Line(inner) + ";";
+      }
+      return line;
+    }
+    for (std::string_view arg : item.args) line.append(" ").append(arg);
+    return line;
+  }
 
   template <class Visit>
   static void Read(const Batch& batch, Visit visit) {
@@ -170,30 +197,73 @@ class FakeReplica : public replica::Replica {
     CHECK_EQ(seen, batch.count);
   }
 
+  replica::BatchReply RunAndTell(const Batch& batch) {
+    replica::BatchReply reply;
+    std::shared_ptr<const engine::CommitEvents> events;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      reply = Run(batch);
+      events = txn_.events().Take(++applied_);
+    }
+    Tell(events);
+    return reply;
+  }
+
   replica::BatchReply Run(const Batch& batch) {
     replica::BatchReply reply;
     reply.ticket = batch.ticket;
     txn_.NextEntry(txn_.now_ms());
-    Read(batch, [this, &reply](const replica::Item& item) {
-      const server::Command* command = commands_->Find(item.args[0]);
-      CHECK(command != nullptr);
-      size_t start = reply.bytes.size();
-      resp::Writer writer(&reply.bytes, item.protocol);
-      Status status;
-      if (item.kind == replica::ItemKind::kWrite) {
-        commands::WriteContext context(txn_, item.db);
-        status = command->spec->handler.write(context, item.args, writer);
-      } else {
-        commands::ReadContext context(txn_, item.db);
-        status = command->spec->handler.read(context, item.args, writer);
+    Read(batch, [this, &batch, &reply](const replica::Item& item) {
+      engine::Origin origin;
+      if (batch.own) {
+        origin = {batch.lane, static_cast<uint32_t>(reply.ends.size()), batch.ticket};
       }
-      if (!status.ok()) {
-        reply.bytes.resize(start);
-        commands::WriteError(status, writer);
+      txn_.events().set_origin(origin);
+      if (item.kind == replica::ItemKind::kTransaction) {
+        RunTransaction(item, batch.own, &reply.bytes);
+      } else {
+        RunCommand(item, batch.own, &reply.bytes);
       }
       reply.ends.push_back(static_cast<uint32_t>(reply.bytes.size()));
     });
     return reply;
+  }
+
+  void RunTransaction(const replica::Item& transaction, bool own, std::string* out) {
+    resp::Writer writer(out, transaction.protocol);
+    std::string_view keys = transaction.args[0];
+    for (replica::WatchedKeyView key; replica::TakeWatchedKey(&keys, &key).ok();) {
+      if (types::VersionOf(txn_, key.db, key.key) != key.version) return writer.NullArray();
+    }
+    std::string replies;
+    size_t count = 0;
+    std::string_view items = transaction.args[1];
+    for (replica::Item item; replica::TakeItem(&items, &item).ok(); ++count) {
+      RunCommand(item, own, &replies);
+    }
+    writer.Array(count);
+    writer.Raw(replies);
+  }
+
+  void RunCommand(const replica::Item& item, bool own, std::string* out) {
+    const server::Command* command = commands_->Find(item.args[0]);
+    CHECK(command != nullptr);
+    if (!command->subcommands.empty()) command = command->FindSubcommand(item.args.at(1));
+    const size_t start = out->size();
+    resp::Writer writer(out, item.protocol);
+    Status status;
+    if (item.kind == replica::ItemKind::kWrite) {
+      commands::WriteContext context(txn_, item.db);
+      context.set_shows_receivers(own);
+      status = command->spec->handler.write(context, item.args, writer);
+    } else {
+      commands::ReadContext context(txn_, item.db);
+      status = command->spec->handler.read(context, item.args, writer);
+    }
+    if (!status.ok()) {
+      out->resize(start);
+      commands::WriteError(status, writer);
+    }
   }
 
   const server::CommandTable* const commands_;
@@ -201,6 +271,7 @@ class FakeReplica : public replica::Replica {
   mutable std::mutex mutex_;
   mutable size_t views_ = 0;
   MemoryTxn txn_;
+  uint64_t applied_ = 0;
   std::deque<Batch> batches_;
   std::deque<std::pair<replica::Lane, uint64_t>> asked_;
 };

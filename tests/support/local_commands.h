@@ -1,9 +1,9 @@
 // Local commands for tests of the dispatcher and the sockets, so that these tests judge only what
 // carries commands: PING, AUTH, SELECT, REPLY on|off|skip (CLIENT REPLY), QUIT, FILL n […] (a
-// reply of n bytes), LOOK, which is a read where it names a key, and the container BOX with the one
-// subcommand ITEM. And reads whose replies are of any size: LARGE n bytes (an array), COUNTED n
-// bytes (the same, its length not known before), LATE n error (an error behind n steps of a walk),
-// TORN n bytes (an error behind the elements).
+// reply of n bytes), LOOK, which is a read where it names a key, LONE, which no transaction takes,
+// and the container BOX with the one subcommand ITEM. And reads whose replies are of any size:
+// LARGE n bytes (an array), COUNTED n bytes (the same, its length not known before), LATE n error
+// (an error behind n steps of a walk), TORN n bytes (an error behind the elements).
 #pragma once
 
 #include <algorithm>
@@ -133,7 +133,8 @@ inline std::span<const commands::CommandSpec> LocalCommands() {
       spec("auth", 2, &Auth, commands::kNoAuth),
       spec("select", 2, &Select),
       spec("reply", 2, &Reply),
-      spec("quit", -1, &Quit),
+      spec("quit", -1, &Quit, commands::kNeverQueued),
+      spec("lone", 1, &Ping, commands::kNoMulti),
       spec("fill", -2, &Fill),
       large("large", 3, &Large),
       large("counted", 3, &Counted),
@@ -156,7 +157,8 @@ inline std::span<const commands::CommandSpec> LocalCommands() {
 
 inline const server::CommandTable& TestCommands() {
   static const server::CommandTable table({commands::StringCommands(), commands::HashCommands(),
-                                           commands::GenericCommands(), LocalCommands()});
+                                           commands::ListCommands(), commands::GenericCommands(),
+                                           LocalCommands(), server::TransactionCommands()});
   return table;
 }
 

@@ -11,6 +11,7 @@
 #include "base/coding.h"
 #include "base/format.h"
 #include "tests/support/memory_txn.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/seed.h"
 
 namespace metastore::types {
@@ -520,7 +521,7 @@ class HashDrawTest : public HashTest {
 };
 
 TEST_F(HashDrawTest, EveryFieldIsDrawnAsOftenAsAnyOther) {
-  for (int count : {20, 120, 1500}) {
+  for (int count : {20, 120, test::kSanitized ? 250 : 1500}) {
     for (bool expired : {false, true}) {
       const std::string key = "k" + std::to_string(count) + (expired ? "e" : "");
       expired ? FillWithExpired(key, count) : Fill(key, count);
@@ -546,7 +547,7 @@ TEST_F(HashDrawTest, EveryFieldIsDrawnAsOftenAsAnyOther) {
 }
 
 TEST_F(HashDrawTest, DistinctDrawsAreDistinctAndUniform) {
-  for (int count : {20, 120, 1500}) {
+  for (int count : {20, 120, test::kSanitized ? 250 : 1500}) {
     for (bool expired : {false, true}) {
       const std::string key = "k" + std::to_string(count) + (expired ? "e" : "");
       expired ? FillWithExpired(key, count) : Fill(key, count);

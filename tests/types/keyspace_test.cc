@@ -45,9 +45,69 @@ class KeyspaceTest : public testing::Test {
     for (int i = 0; i < keys; ++i) Set(db, "k" + std::to_string(i), "v", kNow + 1000);
   }
   void NextEntry() { txn_.NextEntry(txn_.now_ms()); }
+  // The keys that were told since the last call, in order.
+  std::string Told() {
+    std::string told;
+    const std::shared_ptr<const engine::CommitEvents> events = txn_.events().Take(1);
+    for (size_t i = 0; events != nullptr && i < events->size(); ++i) {
+      const engine::Event event = (*events)[i];
+      if (!told.empty()) told += ' ';
+      told += std::to_string(event.db) + ":";
+      told += event.kind == engine::EventKind::kKey ? event.key : "*";
+    }
+    return told;
+  }
 
+  engine::Interest interest_;
   MemoryTxn txn_;
 };
+
+TEST_F(KeyspaceTest, EveryChangeOfAKeyIsTold) {
+  txn_.events().set_interest(&interest_);
+  interest_.AddKeys(1);
+  Set(0, "a", "1");
+  Set(3, "b", "1", kNow + 10);
+  EXPECT_EQ(Told(), "0:a 3:b");
+  WritableKey(txn_, 0, "a").SetDeadline(kNow + 20);
+  EXPECT_EQ(Told(), "0:a");
+  Rename(txn_, 0, "a", 0, "c");
+  EXPECT_EQ(Told(), "0:c 0:a");
+  Copy(txn_, 0, "c", 2, "d");
+  EXPECT_EQ(Told(), "2:d");
+  WritableKey(txn_, 2, "d").Delete();
+  WritableKey(txn_, 2, "d").Delete();
+  EXPECT_EQ(Told(), "2:d");
+  WritableKey(txn_, 0, "c").SetDeadline(kNow);
+  EXPECT_EQ(Told(), "0:c") << "a deadline that has passed deletes";
+  SwapDatabases(txn_, 3, 4);
+  EXPECT_EQ(Told(), "3:* 4:*");
+
+  txn_.NextEntry(kNow + 10);
+  const std::vector<ExpiredKey> due = CollectExpired(txn_, kNow + 10, 10);
+  ASSERT_EQ(due.size(), 1u);
+  EXPECT_TRUE(DeleteIfExpired(txn_, due[0].meta_key, due[0].deadline_ms));
+  EXPECT_EQ(Told(), "4:b") << "the database that has the key now";
+  EXPECT_FALSE(DeleteIfExpired(txn_, due[0].meta_key, due[0].deadline_ms));
+  EXPECT_EQ(Told(), "");
+
+  Set(1, "e", "1", kNow + 20);
+  Told();
+  txn_.NextEntry(kNow + 20);
+  EXPECT_EQ(WritableKey(txn_, 1, "e").found(), nullptr);
+  EXPECT_EQ(Told(), "1:e") << "found expired by a write";
+}
+
+TEST_F(KeyspaceTest, AFlushTellsItsDatabaseAndNotItsKeys) {
+  txn_.events().set_interest(&interest_);
+  interest_.AddKeys(1);
+  for (int keys : {0, 3, static_cast<int>(kFlushOneByOneKeys) + 1}) {
+    Fill(5, keys);
+    Told();
+    FlushDatabase(txn_, 5);
+    EXPECT_EQ(Told(), "5:*") << keys;
+    NextEntry();
+  }
+}
 
 TEST_F(KeyspaceTest, MetaKeysAreGolden) {
   EXPECT_EQ(Hex(MetaKey(0, "")),

@@ -129,8 +129,6 @@ TEST(StringTest, RefusedOperationsWriteNothing) {
   SetOptions want_old;
   want_old.want_old = true;
   EXPECT_EQ(SetString(txn, 0, "list", "v", want_old).code(), Code::kWrongType);
-  KeyValue pairs[] = {{"new", "1"}, {"list", "2"}};
-  EXPECT_FALSE(SetStringsIfAbsent(txn, 0, pairs));
   EXPECT_EQ(txn.Dump(), before);
 }
 
